@@ -1,0 +1,293 @@
+"""What exists before the first event of one simulated future: arrivals, capacity after absences, outages.
+
+Drawn once per (draw, future) and read by every engine, so engines cannot disagree about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import draws
+from simulator.clock import DAY, WEEK, Calendar, always
+from simulator.draws import DAY_OFFSET, MAX_ORDINAL, Entity
+from simulator.program import Program
+from simulator.quantiles import Quantile, quantile_of
+from simulator.workflow import Arrivals, Gate, Interruption, Pool
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+UNLIMITED = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Units of one pool by segment [start, end); between segments it is closed."""
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    units: tuple[int, ...]
+
+    def open_time(self) -> Calendar:
+        """The windows in which at least one unit is present."""
+        return Calendar.of(zip(self.starts, self.ends, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Future:
+    """One realised future. Case arrays are ordered by (day, ordinal); one Capacity a pool, one Calendar of outages an endpoint.
+
+    `absent`: step id of a gate with people -> the absences of each person.
+    """
+
+    seed: int
+    number: int
+    begin: int
+    stop: int
+    day: Ints
+    ordinal: Ints
+    type: Ints
+    cluster: Ints
+    ratio: Floats
+    arrival: Ints
+    capacity: tuple[Capacity, ...]
+    down: tuple[Calendar, ...]
+    absent: dict[str, tuple[Calendar, ...]]
+
+    def __len__(self) -> int:
+        return len(self.arrival)
+
+
+def realise(program: Program, draw: int, seed: int, number: int) -> Future:
+    """The future `number` of a draw: everything that happens whatever the cases do.
+
+    Raises ValueError if the workflow has no arrivals, or more than 65,536 cases come in a day.
+    """
+    if program.workflow.arrivals is None:
+        raise ValueError("this workflow has no arrivals; give them with `given`")
+    return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number))
+
+
+def given(
+    program: Program,
+    draw: int,
+    seed: int,
+    number: int,
+    arrivals: Sequence[tuple[int, int]],
+    clusters: Sequence[int] | None = None,
+) -> Future:
+    """A future with stated arrivals: (second, type) in any order; ordinals count the cases of a day in the order given."""
+    second = np.asarray([a[0] for a in arrivals], dtype=np.int64)
+    kind = np.asarray([a[1] for a in arrivals], dtype=np.int64)
+    cluster = np.zeros(len(second), dtype=np.int64) if clusters is None else np.asarray(clusters, dtype=np.int64)
+    day = second // DAY
+    ordinal = np.zeros(len(day), dtype=np.int64)
+    for d in np.unique(day):
+        ordinal[day == d] = np.arange(np.count_nonzero(day == d))
+    order = np.lexsort((ordinal, day))
+    columns = (day[order], ordinal[order], kind[order], cluster[order], np.ones(len(day)), second[order])
+    return _future(program, draw, seed, number, *columns)
+
+
+def _future(
+    program: Program, draw: int, seed: int, number: int, day: Ints, ordinal: Ints, kind: Ints, cluster: Ints,
+    ratio: Floats, arrival: Ints,
+) -> Future:  # fmt: skip
+    source = _Source(program, draw, seed, number)
+    flow = program.workflow
+    limited = [e.concurrency or UNLIMITED for e, p in zip(flow.endpoints, program.endpoints, strict=True) if p >= 0]
+    capacity = [source.capacity(p) for p in flow.pools]
+    capacity += [Capacity((program.begin,), (program.stop,), (units,)) for units in limited]
+    down = []
+    for e in flow.endpoints:
+        windows = source.interruptions(e.outage, f"endpoints.{e.name}", 0) if e.outage else []
+        planned = list(zip(e.downtime.starts, e.downtime.ends, strict=True)) if e.downtime else []
+        down.append(Calendar.of([*windows, *planned]))
+    absent = {
+        s.id: tuple(Calendar.of(source.interruptions(s.absence, f"steps.{s.id}", i)) for i in range(s.people))
+        for s in flow.steps
+        if isinstance(s, Gate) and s.people and s.absence
+    }
+    return Future(
+        seed, number, program.begin, program.stop, day, ordinal, kind, cluster, ratio, arrival,
+        tuple(capacity), tuple(down), absent,
+    )  # fmt: skip
+
+
+def _column(value: float | Floats, draw: int) -> float:
+    array = np.asarray(value)
+    return float(array if array.ndim == 0 else array[draw])
+
+
+def _arrivals(program: Program, draw: int, seed: int, number: int) -> tuple[Ints, Ints, Ints, Ints, Floats, Ints]:
+    arrivals = program.workflow.arrivals
+    assert arrivals is not None
+    days = np.arange(program.begin // DAY, -(-program.stop // DAY))
+    expected = expected_per_day(arrivals, draw, days)
+    u, _ = draws.uniform_arrays(seed, number, _stream_entities(days + DAY_OFFSET), draws.purpose_of("arrivals:count"), 0)
+    counts = count_quantile(u, expected, _column(arrivals.day_cv, draw))
+    if counts.max(initial=0) > MAX_ORDINAL:
+        raise ValueError(f"{counts.max()} cases in one day; at most {MAX_ORDINAL + 1} are possible")
+    day = np.repeat(days, counts)
+    ordinal = np.arange(len(day)) - np.repeat(np.cumsum(counts) - counts, counts)
+    entity = draws.case_entity(day, ordinal)
+    ratio = np.repeat(np.divide(counts, expected, out=np.ones_like(expected), where=expected > 0), counts)
+
+    def uniform(purpose: str) -> Floats:
+        return draws.uniform_arrays(seed, number, entity, draws.purpose_of(purpose))[0]
+
+    shares = np.cumsum([_column(s, draw) for s in arrivals.shares])
+    kind = np.minimum(np.searchsorted(shares, uniform("arrivals:type"), side="right"), len(shares) - 1)
+    weights = np.arange(1.0, arrivals.clusters + 1) ** -_column(arrivals.cluster_exponent, draw)
+    cumulative = np.cumsum(weights) / weights.sum()
+    cluster = np.minimum(np.searchsorted(cumulative, uniform("arrivals:cluster"), side="right"), arrivals.clusters - 1)
+    second = _instants(arrivals.hours, day, uniform("arrivals:instant"))
+    inside = (second >= program.begin) & (second < program.stop)
+    columns = (day, ordinal, kind, cluster, ratio, second)
+    return tuple(c[inside] for c in columns)  # type: ignore[return-value]
+
+
+def expected_per_day(arrivals: Arrivals, draw: int, days: Ints) -> Floats:
+    """Expected cases of each day (0 outside the table of day factors)."""
+    index = days - arrivals.first_day
+    known = (index >= 0) & (index < len(arrivals.day_factor))
+    factor = np.asarray(arrivals.day_factor)[np.clip(index, 0, len(arrivals.day_factor) - 1)]
+    return np.where(known, factor, 0.0) * _column(arrivals.per_day, draw)
+
+
+def count_quantile(u: Floats, mean: Floats, cv: float) -> Ints:
+    """Smallest k with CDF(k) >= u: Poisson, or negative binomial whose latent rate has coefficient of variation `cv`.
+
+    Negative binomial with size n = 1 / cv² and success probability n / (n + mean). Shapes: (days,).
+    """
+    from scipy.special import gammaln
+
+    deviation = np.sqrt(mean + np.square(cv * mean))
+    k = np.arange(int(np.max(mean + 12 * deviation, initial=0)) + 30, dtype=np.float64)
+    m = np.maximum(mean, 1e-300)[:, None]
+    if cv > 0:
+        n = 1.0 / cv**2
+        log_pmf = gammaln(k + n) - gammaln(n) - gammaln(k + 1) + n * np.log(n / (n + m)) + k * np.log(m / (n + m))
+    else:
+        log_pmf = k * np.log(m) - m - gammaln(k + 1)
+    cdf = np.cumsum(np.exp(log_pmf), axis=1)
+    return np.where(mean > 0, (cdf < u[:, None]).sum(axis=1), 0)
+
+
+def _instants(hours: Calendar, day: Ints, u: Floats) -> Ints:
+    """An open second of each case's day, uniform over the day's open time."""
+    if not len(day):
+        return np.empty(0, dtype=np.int64)
+    starts, ends = np.asarray(hours.starts), np.asarray(hours.ends)
+    before = np.concatenate([[0], np.cumsum(ends - starts)])
+    unique, inverse = np.unique(day, return_inverse=True)
+    first = np.asarray([hours.open_until(int(d) * DAY) for d in unique])
+    total = np.asarray([hours.open_until(int(d + 1) * DAY) for d in unique]) - first
+    if (total <= 0).any():
+        raise ValueError(f"cases arrive on day {unique[total <= 0][0]}, but the arrival hours are closed all that day")
+    target = first[inverse] + np.floor(u * total[inverse]).astype(np.int64)
+    window = np.searchsorted(before, target, side="right") - 1
+    return np.asarray(starts[window] + target - before[window], dtype=np.int64)
+
+
+def _stream_entities(index: Ints) -> NDArray[np.uint64]:
+    return (index + (int(Entity.STREAM) << 30)).astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    program: Program
+    draw: int
+    seed: int
+    number: int
+
+    def interruptions(self, what: Interruption, name: str, index: int) -> list[tuple[int, int]]:
+        """Down periods over the run: up and down times alternate from `begin`, which starts up."""
+        between, length = (_scalar_quantile(d, self.draw) for d in (what.between, what.length))
+        entity, purpose = draws.entity_of(Entity.STREAM, index), draws.purpose_of(name)
+        periods: list[tuple[int, int]] = []
+        now, k = float(self.program.begin), 0
+        while True:
+            first, second = draws.uniforms(self.seed, self.number, entity, purpose, k)
+            start = now + max(1.0, between(first))
+            if start >= self.program.stop:
+                return periods
+            now = start + max(1.0, length(second))
+            periods.append((round(start), min(round(now), self.program.stop)))
+            k += 1
+
+    def capacity(self, pool: Pool) -> Capacity:
+        """Headcount of all shifts by week, minus the people absent."""
+        changes: dict[int, int] = {}
+        for shift in pool.shifts:
+            heads = shift.headcount.values[..., 0, :]
+            heads = np.floor(np.atleast_2d(heads)[self.draw if heads.ndim == 2 and len(heads) > 1 else 0] + 0.5)
+            for start, end, week in _by_week(shift.calendar):
+                units = int(heads[min(week, len(heads) - 1)])
+                changes[start] = changes.get(start, 0) + units
+                changes[end] = changes.get(end, 0) - units
+        units, segments = 0, []
+        edges = sorted(changes)
+        for edge, following in zip(edges, edges[1:], strict=False):
+            units += changes[edge]
+            segments.append((edge, following, units))
+        if pool.absence is not None:
+            segments = self._without_absent(segments, pool, pool.absence)
+        return _merge(segments)
+
+    def _without_absent(
+        self, segments: list[tuple[int, int, int]], pool: Pool, absence: Interruption
+    ) -> list[tuple[int, int, int]]:
+        people = max((units for _, _, units in segments), default=0)
+        away = [self.interruptions(absence, f"pools.{pool.name}", i) for i in range(people)]
+        edges = sorted({edge for windows in away for window in windows for edge in window})
+        result = []
+        for start, end, units in segments:
+            cuts = [start, *(e for e in edges if start < e < end), end]
+            for a, b in zip(cuts, cuts[1:], strict=False):
+                missing = sum(any(s <= a < e for s, e in windows) for windows in away[:units])
+                result.append((a, b, units - missing))
+        return result
+
+
+def _scalar_quantile(distribution: object, draw: int) -> Quantile:
+    from simulator.distributions import Distribution
+
+    assert isinstance(distribution, Distribution)
+
+    def quantile(u: float) -> float:
+        values = np.asarray(distribution.quantile(np.asarray([u])))
+        return float(values[0] if values.ndim == 1 else values[draw if len(values) > 1 else 0, 0])
+
+    return quantile
+
+
+def _by_week(calendar: Calendar) -> list[tuple[int, int, int]]:
+    """Windows cut at go-live and at week boundaries: (start, end, week)."""
+    pieces = []
+    for start, end in zip(calendar.starts, calendar.ends, strict=True):
+        while start < end:
+            week = 0 if start < 0 else 1 + start // WEEK
+            cut = min(end, week * WEEK)
+            pieces.append((start, cut, week))
+            start = cut
+    return pieces
+
+
+def _merge(segments: list[tuple[int, int, int]]) -> Capacity:
+    """Drops empty segments and joins neighbours with the same units."""
+    merged: list[tuple[int, int, int]] = []
+    for start, end, units in segments:
+        if units <= 0 or start >= end:
+            continue
+        if merged and merged[-1][1] == start and merged[-1][2] == units:
+            merged[-1] = (merged[-1][0], end, units)
+        else:
+            merged.append((start, end, units))
+    return Capacity(tuple(s for s, _, _ in merged), tuple(e for _, e, _ in merged), tuple(u for _, _, u in merged))
+
+
+__all__ = ["Capacity", "Future", "always", "count_quantile", "expected_per_day", "given", "realise"]

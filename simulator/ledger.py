@@ -1,0 +1,135 @@
+"""The ledger: one row a visit of a step that takes time, one row a case. Every figure is derived from it.
+
+Columns and order: docs/workflow.md section 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.clock import Calendar
+from simulator.futures import Future
+from simulator.program import F, Op, Program
+
+OPEN = -1
+"""A time at or after the stop."""
+
+PACKED_VISIT = np.dtype(
+    [
+        ("case", "<u4"), ("step", "<u2"), ("visit_result", "<u2"),
+        ("entered", "<i4"), ("started", "<i4"), ("ended", "<i4"), ("closed_seconds", "<u4"),
+    ]
+)  # fmt: skip
+"""24 bytes a visit: token and pool follow from the step, seq from the order."""
+
+
+VISIT_COLUMNS = (
+    "case", "token", "seq", "step", "visit", "pool", "entered", "started", "ended", "closed_seconds", "result",
+)  # fmt: skip
+
+
+class Result(IntEnum):
+    DONE = 0
+    TIMED_OUT = 1
+    FAILED = 2
+    BACK_OFF = 3
+    OPEN = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ledger:
+    """`visits`: columns case, token, seq, step, visit, pool, entered, started, ended, closed_seconds, result.
+
+    `cases`: columns day, ordinal, type, cluster, arrival, ended, end_result, marks; row i is case i.
+    """
+
+    program: Program
+    draw: int
+    future: Future
+    visits: dict[str, NDArray[np.int64]]
+    cases: dict[str, NDArray[np.int64]]
+
+    def packed(self) -> NDArray[np.void]:
+        """The visits in 24 bytes a row."""
+        out = np.zeros(len(self.visits["case"]), dtype=PACKED_VISIT)
+        for name in ("case", "step", "entered", "started", "ended", "closed_seconds"):
+            out[name] = self.visits[name]
+        out["visit_result"] = (self.visits["visit"] << 4) + self.visits["result"]
+        return out
+
+    def same_as(self, other: Ledger) -> bool:
+        """Row for row equality of visits and cases."""
+        return all(np.array_equal(self.visits[k], other.visits[k]) for k in self.visits) and all(
+            np.array_equal(self.cases[k], other.cases[k]) for k in self.cases
+        )
+
+
+RAW_COLUMNS = ("case", "token", "step", "visit", "pool", "entered", "started", "ended", "result")
+
+
+def build(
+    program: Program,
+    draw: int,
+    future: Future,
+    rows: list[tuple[int, ...]],
+    ended: list[int],
+    end_result: list[int],
+    marks: list[int],
+) -> Ledger:
+    """A ledger from an engine's raw rows and the end of each case.
+
+    Rows (RAW_COLUMNS) stand in order of time within each token of a case; times at or after the stop become OPEN.
+    """
+    table = np.asarray(rows, dtype=np.int64).reshape(len(rows), len(RAW_COLUMNS))
+    columns = dict(zip(RAW_COLUMNS, table.T, strict=True))
+    late = columns["ended"] >= program.stop
+    columns["result"] = np.where(late, Result.OPEN, columns["result"])
+    columns["ended"] = np.where(late, OPEN, columns["ended"])
+    columns["started"] = np.where(columns["started"] >= program.stop, OPEN, columns["started"])
+    order = np.lexsort((columns["token"], columns["entered"], columns["case"]))
+    columns = {name: values[order] for name, values in columns.items()}
+    columns["seq"] = np.arange(len(table)) - np.searchsorted(columns["case"], columns["case"], side="left")
+    columns["closed_seconds"] = _closed_seconds(program, future, columns)
+    cases = {
+        "day": future.day,
+        "ordinal": future.ordinal,
+        "type": future.type,
+        "cluster": future.cluster,
+        "arrival": future.arrival,
+        "ended": np.asarray(ended, dtype=np.int64),
+        "end_result": np.asarray(end_result, dtype=np.int64),
+        "marks": np.asarray(marks, dtype=np.int64),
+    }
+    return Ledger(program, draw, future, {name: columns[name] for name in VISIT_COLUMNS}, cases)
+
+
+def _closed_seconds(program: Program, future: Future, columns: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Closed seconds of each row's clock (its pool, or the calendar of a delay) up to its end or the stop."""
+    closed = np.zeros(len(columns["case"]), dtype=np.int64)
+    until = np.where(columns["ended"] == OPEN, program.stop, columns["ended"])
+    for step in range(len(program.steps)):
+        op, calendar, pool = (int(program.steps[step, f]) for f in (F.OP, F.CALENDAR, F.POOL))
+        if op == Op.DELAY and calendar >= 0:
+            clock, mine = program.calendars[calendar], columns["step"] == step
+        elif op == Op.SERVE:
+            clock, mine = future.capacity[pool].open_time(), columns["step"] == step
+        else:
+            continue
+        entered = columns["entered"][mine]
+        closed[mine] = until[mine] - entered - (open_until(clock, until[mine]) - open_until(clock, entered))
+    return closed
+
+
+def open_until(clock: Calendar, seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`Calendar.open_until` for an array of seconds."""
+    if not clock.starts:
+        return np.zeros_like(seconds)
+    starts, ends = np.asarray(clock.starts), np.asarray(clock.ends)
+    before = np.concatenate([[0], np.cumsum(ends - starts)])
+    i = np.searchsorted(starts, seconds, side="right") - 1
+    inside = np.minimum(seconds, ends[np.maximum(i, 0)]) - starts[np.maximum(i, 0)]
+    return np.where(i < 0, 0, before[np.maximum(i, 0)] + inside)

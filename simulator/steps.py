@@ -1,0 +1,500 @@
+"""What each primitive does to a token, written to be read (docs/workflow.md section 5).
+
+`Decoder` turns a program and one row of slots into one function a step. Such a function takes a token, moves it on (sets `token.step`), writes the row of
+the visit, and answers how long the token waits: seconds (0 = go on now), `UNTIL_CALLED` or `FOREVER`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from simulator import draws
+from simulator.clock import HOUR, NEVER, WEEK, Calendar
+from simulator.draws import Entity
+from simulator.futures import Future
+from simulator.ledger import Result
+from simulator.program import Action, F, Op, Program
+from simulator.quantiles import quantile_of
+
+UNTIL_CALLED = -1
+FOREVER = -2
+GONE = -1
+"""The step number of a token that has left."""
+
+Values = list[list[float]]
+
+
+class Case:
+    """One case while it runs."""
+
+    __slots__ = (
+        "arrival_week",
+        "cluster",
+        "end_result",
+        "ended",
+        "entity",
+        "index",
+        "joins",
+        "ratio",
+        "root",
+        "type",
+        "visits",
+    )
+
+    def __init__(self, index: int, future: Future, entity: int, steps: int) -> None:
+        self.index = index
+        self.entity = entity
+        self.type = int(future.type[index])
+        self.cluster = int(future.cluster[index])
+        self.ratio = float(future.ratio[index])
+        self.arrival_week = week_of(int(future.arrival[index]))
+        self.visits = [0] * steps
+        self.joins: dict[int, list[tuple[Token, int]]] = {}
+        self.root = Token(self, 0, 0, 0)
+        self.ended = -1
+        self.end_result = -1
+
+
+class Token:
+    """A case's place in the workflow; a fork has one a branch."""
+
+    __slots__ = ("attempt", "back_off", "case", "due", "entered", "entry", "first_visit", "holding", "marks", "number",
+                 "parent", "resume", "step", "timer", "visit", "waiting")  # fmt: skip
+
+    def __init__(self, case: Case, number: int, step: int, marks: int, parent: Token | None = None) -> None:
+        self.case = case
+        self.number = number
+        self.step = step
+        self.marks = marks
+        self.parent = parent
+        self.timer = -1  # the timer step that is armed
+        self.due = NEVER
+        self.entry = 0  # counts entries into queues, so that a stale queue entry is recognised
+        self.waiting = False  # in a queue or a batch
+        self.entered = self.visit = 0  # of the visit in progress
+        self.holding = -1  # the pool whose unit it uses
+        self.attempt = self.first_visit = 0  # of a call to a limited endpoint
+        self.back_off = 0
+        self.resume: Callable[[object], None] | None = None  # how the engine lets it go on
+
+
+Enter = Callable[[Token, int], int]
+"""(token, now) -> seconds to wait, UNTIL_CALLED or FOREVER."""
+
+
+class Engine(Protocol):
+    """What the steps need from whoever runs them."""
+
+    program: Program
+    future: Future
+    rows: list[tuple[int, ...]]
+
+    def queue(self, token: Token, pool: int, priority: int, now: int) -> None: ...
+    def gather(self, token: Token, step: int, now: int) -> None: ...
+    def go_on(self, token: Token, in_seconds: int) -> None: ...
+    def load(self, pool: int, now: int) -> float: ...
+
+
+def week_of(second: int) -> int:
+    return 0 if second < 0 else 1 + second // WEEK
+
+
+def rounded(seconds: float) -> int:
+    """Whole seconds; beyond any horizon counts as never."""
+    return math.floor(seconds + 0.5) if seconds < NEVER else NEVER
+
+
+class Decoder:
+    def __init__(self, engine: Engine, draw: int) -> None:
+        self.engine = engine
+        self.program = engine.program
+        self.row: list[float] = engine.program.slots[draw].tolist()
+        self.field = engine.program.steps.tolist()
+        self.covers: list[list[int]] = engine.program.covers.tolist()
+        self.uniform = Uniforms(engine.program, engine.future)
+
+    def step(self, i: int) -> Enter:
+        makers = {
+            Op.DELAY: self.delay, Op.SERVE: self.serve, Op.GATE: self.gate, Op.BRANCH: self.branch, Op.MARK: self.mark,
+            Op.ATTEMPTS: self.attempts, Op.TIMER: self.timer, Op.FORK: self.fork, Op.JOIN: self.join,
+            Op.BATCH: self.batch, Op.GOTO: self.goto, Op.END: self.end,
+        }  # fmt: skip
+        return makers[Op(self.field[i][F.OP])](i)
+
+    def table(self, number: int) -> Values:
+        """A table as lists by type and week (all types, its own weeks)."""
+        slot, by_type, by_week, weeks = self.program.tables[number].tolist()
+        width = weeks if by_week else 1
+        return [self.row[slot + t * by_type : slot + t * by_type + width] for t in range(len(self.program.workflow.types))]
+
+    def calendar(self, number: int) -> Calendar | None:
+        return None if number < 0 else self.program.calendars[number]
+
+    def delay(self, i: int) -> Enter:
+        next_step, leave = self.field[i][F.NEXT], self.leave(i)
+        quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
+        factor, clock, first = (
+            self.table(self.field[i][F.TABLE]),
+            self.calendar(self.field[i][F.CALENDAR]),
+            self.uniform.first(i),
+        )
+
+        def enter(token: Token, now: int) -> int:
+            visit = count(token, i)
+            seconds = rounded(quantile(first(token.case, visit)) * at(factor[token.case.type], week_of(now)))
+            return leave(token, visit, now, now + seconds if clock is None else clock.add(now, seconds), next_step)
+
+        return enter
+
+    def gate(self, i: int) -> Enter:
+        next_step, leave = self.field[i][F.NEXT], self.leave(i)
+        openings, lead, first = (
+            self.program.calendars[self.field[i][F.CALENDAR]],
+            rounded(self.row[self.field[i][F.A]]),
+            self.uniform.first(i),
+        )
+        absent, people = self.engine.future.absent.get(self.program.step_ids[i], ()), self.field[i][F.B]
+
+        def enter(token: Token, now: int) -> int:
+            visit = count(token, i)
+            opening = openings.next_open(now + lead)
+            if absent:
+                away = absent[int(first(token.case, visit) * people)]
+                while away.is_open(opening):
+                    opening = openings.next_open(away.end_of(opening))
+            return leave(token, visit, now, opening, next_step)
+
+        return enter
+
+    def leave(self, i: int) -> Callable[[Token, int, int, int, int], int]:
+        """Ends a wait that is known at its start: writes the row, lets an armed timer cut it."""
+        write, stop, covers, field = self.engine.rows.append, self.program.stop, self.covers, self.field
+
+        def leave(token: Token, visit: int, now: int, end: int, next_step: int) -> int:
+            result = 0
+            if token.timer >= 0:
+                if not covers[token.timer][i]:
+                    token.timer = -1
+                elif token.due <= end:
+                    end, next_step, result = max(now, token.due), field[token.timer][F.B], int(Result.TIMED_OUT)
+                    token.timer = -1
+            write((token.case.index, token.number, i, visit, -1, now, now, end, result))
+            token.step = next_step
+            return end - now if end < stop else FOREVER
+
+        return leave
+
+    def serve(self, i: int) -> Enter:
+        engine, covers = self.engine, self.covers
+        pool, priority = self.field[i][F.POOL], self.program.priority[i].tolist()
+
+        def enter(token: Token, now: int) -> int:
+            token.visit, token.entered = count(token, i), now
+            if token.timer >= 0 and not covers[token.timer][i]:
+                token.timer = -1
+            engine.queue(token, pool, priority[token.case.type], now)
+            return UNTIL_CALLED
+
+        return enter
+
+    def service(self, i: int) -> Callable[[Token, int], int]:
+        """Service time of a visit that starts now."""
+        quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
+        factor, first = self.table(self.field[i][F.TABLE]), self.uniform.first(i)
+        return lambda token, now: rounded(quantile(first(token.case, token.visit)) * at(factor[token.case.type], week_of(now)))
+
+    def branch(self, i: int) -> Enter:
+        first = self.uniform.first(i)
+        _, _, _, _, _, _, _, start, count_of, by_arrival, *_ = self.field[i]
+        rules = []
+        for required, forbidden, target, targets, table in self.program.rules[start : start + count_of].tolist():
+            tables = [self.table(table + k) for k in range(targets - 1)]
+            rules.append((required, forbidden, self.program.targets[target : target + targets].tolist(), tables))
+
+        def enter(token: Token, now: int) -> int:
+            visit, case, marks = count(token, i), token.case, token.marks
+            for required, forbidden, targets, tables in rules:
+                if marks & required == required and not marks & forbidden:
+                    break
+            token.step = targets[-1]
+            if tables:
+                u, total = first(case, visit), 0.0
+                week = case.arrival_week if by_arrival else week_of(now)
+                for target, table in zip(targets, tables, strict=False):
+                    total += at(table[case.type], week)
+                    if u < total:
+                        token.step = target
+                        break
+            return 0
+
+        return enter
+
+    def mark(self, i: int) -> Enter:
+        next_step, bit, action = self.field[i][F.NEXT], 1 << self.field[i][F.A], self.field[i][F.B]
+        start = self.field[i][F.C]
+        chances = [
+            (required, forbidden, self.chance(i, chance))
+            for required, forbidden, chance in self.program.mark_rules[start : start + self.field[i][F.D]].tolist()
+        ]
+
+        def enter(token: Token, now: int) -> int:
+            visit, token.step = count(token, i), next_step
+            for required, forbidden, happens in chances:
+                if token.marks & required == required and not token.marks & forbidden:
+                    hit = happens(token.case, visit, now)
+                    if action == Action.CLEAR:
+                        token.marks &= ~bit if hit else -1
+                    elif hit:
+                        token.marks |= bit
+                    elif action == Action.ASSIGN:
+                        token.marks &= ~bit
+                    break
+            return 0
+
+        return enter
+
+    def chance(self, i: int, number: int) -> Callable[[Case, int, int], bool]:
+        engine = self.engine
+        table, volume, pool, load, calendar, age, shared = self.program.chances[number].tolist()
+        base, volume_slope, load_slope = self.table(table), self.row[volume], self.row[load]
+        age_rate, share, feed = self.row[age], self.row[shared], self.calendar(calendar)
+        first, second, cluster = self.uniform.first(i), self.uniform.second(i), self.uniform.cluster(i)
+
+        def happens(case: Case, visit: int, now: int) -> bool:
+            p = at(base[case.type], week_of(now))
+            if 0.0 < p < 1.0 and (volume_slope or pool >= 0):
+                logit = math.log(p / (1.0 - p)) + volume_slope * (case.ratio - 1.0)
+                logit -= load_slope * engine.load(pool, now) if pool >= 0 else 0.0
+                p = 1.0 / (1.0 + math.exp(-logit))
+            if feed is not None:
+                p = 1.0 - (1.0 - p) * math.exp(-age_rate * feed.age(now) / HOUR)
+            if share > 0.0 and second(case, visit) < share:
+                return cluster(case.cluster) < p
+            return first(case, visit) < p
+
+        return happens
+
+    def attempts(self, i: int) -> Enter:
+        return self.unlimited_attempts(i) if self.field[i][F.POOL] < 0 else self.limited_attempts(i)
+
+    def unlimited_attempts(self, i: int) -> Enter:
+        engine, next_step, leave = self.engine, self.field[i][F.NEXT], self.leave(i)
+        limit, bit, attempt, back_off = self.field[i][F.D], 1 << self.field[i][F.C], self.attempt(i), self.back_off(i)
+
+        def enter(token: Token, now: int) -> int:
+            visit, time = count(token, i), now
+            token.timer = -1
+            for k in range(limit):
+                seconds, ok = attempt(token.case, visit, visit, k, time)
+                time += seconds
+                if ok:
+                    break
+                if k + 1 < limit:
+                    time += back_off(k)
+            token.marks = token.marks & ~bit if ok else token.marks | bit
+            wait = leave(token, visit, now, time, next_step)
+            if not ok:
+                engine.rows[-1] = (*engine.rows[-1][:-1], int(Result.FAILED))
+            return wait
+
+        return enter
+
+    def limited_attempts(self, i: int) -> Enter:
+        engine, pool, priority = self.engine, self.field[i][F.POOL], self.program.priority[i].tolist()
+
+        def enter(token: Token, now: int) -> int:
+            token.timer = -1
+            if token.back_off:
+                wait, token.back_off = token.back_off, 0
+                row = (token.case.index, token.number, i, token.visit, -1, now, now, now + wait, int(Result.BACK_OFF))
+                engine.rows.append(row)
+                return wait
+            token.visit, token.entered = count(token, i), now
+            if token.attempt == 0:
+                token.first_visit = token.visit
+            engine.queue(token, pool, priority[token.case.type], now)
+            return UNTIL_CALLED
+
+        return enter
+
+    def attempt(self, i: int) -> Callable[[Case, int, int, int, int], tuple[int, bool]]:
+        """Length and success of attempt k of a visit that starts at `time`."""
+        week_now, down = week_of, self.engine.future.down[self.field[i][F.A]]
+        quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
+        transient, permanent = self.table(self.field[i][F.TABLE]), self.table(self.field[i][F.E])
+        timeout, uniform = rounded(self.row[self.field[i][F.B]]), self.uniform
+
+        def attempt(case: Case, first_visit: int, visit: int, k: int, time: int) -> tuple[int, bool]:
+            if down.is_open(time):
+                return timeout, False
+            latency_u, transient_u = uniform.at(i, case, visit, 1 + k)
+            latency = rounded(quantile(latency_u))
+            if latency > timeout:
+                return timeout, False
+            week = week_now(time)
+            hopeless = at(permanent[case.type], week)
+            if hopeless > 0.0 and uniform.at(i, case, first_visit, 0)[0] < hopeless:
+                return latency, False
+            return latency, transient_u >= at(transient[case.type], week)
+
+        return attempt
+
+    def back_off(self, i: int) -> Callable[[int], int]:
+        base, multiplier = self.row[self.field[i][F.B] + 1], self.row[self.field[i][F.B] + 2]
+        return lambda k: rounded(base * multiplier**k)
+
+    def timer(self, i: int) -> Enter:
+        next_step = self.field[i][F.NEXT]
+        limit, clock = rounded(self.row[self.field[i][F.A]]), self.calendar(self.field[i][F.CALENDAR])
+
+        def enter(token: Token, now: int) -> int:
+            count(token, i)
+            token.timer, token.step = i, next_step
+            token.due = now + limit if clock is None else clock.add(now, limit)
+            return 0
+
+        return enter
+
+    def fork(self, i: int) -> Enter:
+        engine, first, join = self.engine, self.field[i][F.A], self.field[i][F.C]
+        starts = self.program.targets[first : first + self.field[i][F.B]].tolist()
+
+        def enter(token: Token, now: int) -> int:
+            count(token, i)
+            token.timer, token.step = -1, self.field[join][F.NEXT]
+            token.case.joins[join] = []
+            for step in starts:
+                engine.go_on(Token(token.case, self.field[step][F.TOKEN], step, token.marks, token), 0)
+            return UNTIL_CALLED
+
+        return enter
+
+    def join(self, i: int) -> Enter:
+        engine, expected = self.engine, self.field[self.field[i][F.A]][F.B]
+
+        def enter(token: Token, now: int) -> int:
+            case, token.step = token.case, GONE
+            arrived = case.joins[i]
+            arrived.append((token, now))
+            if len(arrived) == expected:
+                visit, parent = count(token, i), token.parent
+                assert parent is not None
+                for member, since in arrived:
+                    engine.rows.append((case.index, member.number, i, visit, -1, since, since, now, 0))
+                parent.marks = merged_marks(parent.marks, [member.marks for member, _ in arrived])
+                del case.joins[i]
+                engine.go_on(parent, 0)
+            return 0
+
+        return enter
+
+    def batch(self, i: int) -> Enter:
+        engine, next_step = self.engine, self.field[i][F.NEXT]
+
+        def enter(token: Token, now: int) -> int:
+            token.visit, token.entered, token.timer, token.step = count(token, i), now, -1, next_step
+            engine.gather(token, i, now)
+            return UNTIL_CALLED
+
+        return enter
+
+    def goto(self, i: int) -> Enter:
+        to, limit, otherwise = self.field[i][F.A], self.field[i][F.B], self.field[i][F.NEXT]
+
+        def enter(token: Token, now: int) -> int:
+            token.step = to if count(token, i) < limit else otherwise
+            return 0
+
+        return enter
+
+    def end(self, i: int) -> Enter:
+        result = self.field[i][F.A]
+
+        def enter(token: Token, now: int) -> int:
+            token.case.ended, token.case.end_result, token.step = now, result, GONE
+            return 0
+
+        return enter
+
+
+def at(by_week: list[float], week: int) -> float:
+    """The value of a week; the last column holds for all weeks after it."""
+    return by_week[week] if week < len(by_week) else by_week[-1]
+
+
+def count(token: Token, step: int) -> int:
+    """The number of this visit (0 = the first); counts it."""
+    visits = token.case.visits
+    visit = visits[step]
+    if visit > draws.MAX_VISIT:
+        raise RuntimeError(f"a case visited step {step} more than {draws.MAX_VISIT + 1} times")
+    visits[step] = visit + 1
+    return visit
+
+
+def merged_marks(at_fork: int, branches: list[int]) -> int:
+    """Marks after a join: what any branch set is set; what some branch cleared and none set is cleared."""
+    set_by_any = cleared = 0
+    for marks in branches:
+        set_by_any |= marks & ~at_fork
+        cleared |= at_fork & ~marks
+    return (at_fork & ~cleared) | set_by_any
+
+
+class Uniforms:
+    """The addressed uniforms of a run; those of all cases of a step at once, because one by one is slow."""
+
+    BLOCKS = 2  # visits for which a whole block pays
+
+    def __init__(self, program: Program, future: Future) -> None:
+        self.seed, self.future_number = future.seed, future.number
+        self.entities = draws.case_entity(future.day, future.ordinal)
+        self.purposes = [draws.purpose_of(name) for name in program.step_ids]
+        self.tokens = program.steps[:, F.TOKEN].tolist()
+        self.blocks: dict[tuple[int, int, int], tuple[list[float], list[float]]] = {}
+
+    def at(self, step: int, case: Case, visit: int, slot: int) -> tuple[float, float]:
+        """Both uniforms of a case at a step, visit and slot."""
+        if visit < self.BLOCKS and slot < 2:
+            first, second = self.block(step, visit, slot)
+            return first[case.index], second[case.index]
+        detail = draws.detail_of(visit, self.tokens[step], slot)
+        return draws.uniforms(self.seed, self.future_number, case.entity, self.purposes[step], detail)
+
+    def block(self, step: int, visit: int, slot: int = 0) -> tuple[list[float], list[float]]:
+        key = (step, visit, slot)
+        if key not in self.blocks:
+            detail = draws.detail_of(visit, self.tokens[step], slot)
+            pair = draws.uniform_arrays(self.seed, self.future_number, self.entities, self.purposes[step], detail)
+            self.blocks[key] = (pair[0].tolist(), pair[1].tolist())
+        return self.blocks[key]
+
+    def first(self, step: int) -> Callable[[Case, int], float]:
+        """The first uniform of slot 0 (durations, routes)."""
+        blocks: list[list[float] | None] = [None] * self.BLOCKS
+
+        def first(case: Case, visit: int) -> float:
+            if visit < self.BLOCKS:
+                block = blocks[visit]
+                if block is None:
+                    block = blocks[visit] = self.block(step, visit)[0]
+                return block[case.index]
+            return self.at(step, case, visit, 0)[0]
+
+        return first
+
+    def second(self, step: int) -> Callable[[Case, int], float]:
+        return lambda case, visit: self.at(step, case, visit, 0)[1]
+
+    def cluster(self, step: int) -> Callable[[int], float]:
+        known: dict[int, float] = {}
+
+        def first(cluster: int) -> float:
+            if cluster not in known:
+                entity = draws.entity_of(Entity.CLUSTER, cluster)
+                known[cluster] = draws.uniforms(self.seed, self.future_number, entity, self.purposes[step], 0)[0]
+            return known[cluster]
+
+        return first

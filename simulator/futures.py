@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import draws
-from simulator.clock import DAY, WEEK, Calendar, always
+from simulator.clock import DAY, WEEK, Calendar
 from simulator.draws import DAY_OFFSET, MAX_ORDINAL, Entity
 from simulator.program import Program
-from simulator.quantiles import Quantile, quantile_of
+from simulator.distributions import Distribution
 from simulator.workflow import Arrivals, Gate, Interruption, Pool
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 UNLIMITED = 2**30
+EPOCH = -105 * WEEK
+"""Where the streams of outages and absences start, so that a longer warm-up moves none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,19 +207,21 @@ class _Source:
     number: int
 
     def interruptions(self, what: Interruption, name: str, index: int) -> list[tuple[int, int]]:
-        """Down periods over the run: up and down times alternate from `begin`, which starts up."""
-        between, length = (_scalar_quantile(d, self.draw) for d in (what.between, what.length))
+        """Down periods over the run; up and down times alternate from EPOCH on, whenever the run begins."""
         entity, purpose = draws.entity_of(Entity.STREAM, index), draws.purpose_of(name)
         periods: list[tuple[int, int]] = []
-        now, k = float(self.program.begin), 0
-        while True:
-            first, second = draws.uniforms(self.seed, self.number, entity, purpose, k)
-            start = now + max(1.0, between(first))
-            if start >= self.program.stop:
-                return periods
-            now = start + max(1.0, length(second))
-            periods.append((round(start), min(round(now), self.program.stop)))
-            k += 1
+        now, k = float(EPOCH), 0
+        while now < self.program.stop:
+            block = np.arange(k, k + 256)
+            first, second = draws.uniform_arrays(self.seed, self.number, np.uint64(entity), purpose, block)
+            up = np.maximum(1.0, _quantiles(what.between, self.draw, first))
+            down = np.maximum(1.0, _quantiles(what.length, self.draw, second))
+            ends = now + np.cumsum(up + down)
+            starts = np.rint(ends - down).astype(np.int64).tolist()
+            periods += [(s, round(e)) for s, e in zip(starts, ends.tolist(), strict=True) if e > self.program.begin]
+            now, k = float(ends[-1]), k + 256
+        begin, stop = self.program.begin, self.program.stop
+        return [(max(s, begin), min(e, stop)) for s, e in periods if s < stop]
 
     def capacity(self, pool: Pool) -> Capacity:
         """Headcount of all shifts by week, minus the people absent."""
@@ -253,16 +257,9 @@ class _Source:
         return result
 
 
-def _scalar_quantile(distribution: object, draw: int) -> Quantile:
-    from simulator.distributions import Distribution
-
-    assert isinstance(distribution, Distribution)
-
-    def quantile(u: float) -> float:
-        values = np.asarray(distribution.quantile(np.asarray([u])))
-        return float(values[0] if values.ndim == 1 else values[draw if len(values) > 1 else 0, 0])
-
-    return quantile
+def _quantiles(distribution: Distribution, draw: int, u: Floats) -> Floats:
+    values = distribution.quantile(u)
+    return values if values.ndim == 1 else values[draw if len(values) > 1 else 0]
 
 
 def _by_week(calendar: Calendar) -> list[tuple[int, int, int]]:
@@ -289,5 +286,3 @@ def _merge(segments: list[tuple[int, int, int]]) -> Capacity:
             merged.append((start, end, units))
     return Capacity(tuple(s for s, _, _ in merged), tuple(e for _, e, _ in merged), tuple(u for _, _, u in merged))
 
-
-__all__ = ["Capacity", "Future", "always", "count_quantile", "expected_per_day", "given", "realise"]

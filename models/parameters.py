@@ -1,0 +1,153 @@
+"""Parameters as columns: every uncertain number of a case, drawn jointly, one value a draw and arm.
+
+A parameter's path is its place in the case file (`steps.review.catch`); its random numbers are addressed by the hash of that path,
+so adding a parameter moves no other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from models.conditions import CAUSES
+from models.schema import Arm, CaseFile, Cause, Parameter
+from simulator.draws import Entity, entity_of, purpose_of, uniform_arrays
+
+Floats = NDArray[np.float64]
+LIVE = "arm.live"
+"""Column that says whether the AI goes live in an arm."""
+ARMS: tuple[Arm, ...] = ("as_is", "pilot", "production")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One parameter of a case: its path, its belief, and whether the case file states it (or a default fills it in)."""
+
+    path: str
+    parameter: Parameter
+    stated: bool
+
+
+def leaves(case: CaseFile) -> tuple[Leaf, ...]:
+    """All parameters of a case in the order of the file."""
+    return tuple(_walk(case, "", True))
+
+
+def _walk(node: Any, path: str, stated: bool) -> Iterator[Leaf]:
+    if isinstance(node, Parameter):
+        yield Leaf(path, node, stated)
+    elif isinstance(node, BaseModel):
+        for name in type(node).model_fields:
+            if name in _TRANSPARENT:
+                yield from _walk(getattr(node, name), path, stated)
+            else:
+                yield from _walk(getattr(node, name), _join(path, name), stated and name in node.model_fields_set)
+    elif isinstance(node, Mapping):
+        for name, item in node.items():
+            yield from _walk(item, _join(path, str(name)), stated)
+    elif isinstance(node, list | tuple):
+        for i, item in enumerate(node):
+            yield from _walk(item, _join(path, getattr(item, "id", str(i + 1))), stated)
+
+
+_TRANSPARENT = {"law", "all"}
+"""Fields that are structure, not part of a parameter's name."""
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Joint draws of all parameters: path -> arm -> one value a draw. `numbers` are the draws' addresses (futures)."""
+
+    seed: int
+    numbers: tuple[int, ...]
+    values: Mapping[str, Mapping[Arm, Floats]]
+    causes: Mapping[str, Cause]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def columns(self, on: frozenset[Cause]) -> dict[str, Floats]:
+        """Columns of the arm in which the causes `on` are at their production state, the others as in the pilot."""
+        columns = {path: arms["pilot"] for path, arms in self.values.items()}
+        columns[LIVE] = np.ones(len(self))
+        for cause in CAUSES:
+            columns.update(self.written_by(cause) if cause in on else self._off(cause))
+        return columns
+
+    def written_by(self, cause: Cause) -> dict[str, Floats]:
+        """What switching a cause to production writes; two causes never write the same column."""
+        written = {path: arms["production"] for path, arms in self.values.items() if self.causes.get(path) == cause}
+        return {**written, f"conditions.{cause}": np.ones(len(self))}
+
+    def _off(self, cause: Cause) -> dict[str, Floats]:
+        return {f"conditions.{cause}": np.zeros(len(self))}
+
+    def today(self) -> dict[str, Floats]:
+        """Columns of the as-is arm."""
+        columns = {path: arms["as_is"] for path, arms in self.values.items()}
+        return {**columns, LIVE: np.zeros(len(self)), **{f"conditions.{cause}": np.zeros(len(self)) for cause in CAUSES}}
+
+    def select(self, keep: list[int]) -> Draws:
+        """The draws at some positions."""
+        values = {path: {arm: v[keep] for arm, v in arms.items()} for path, arms in self.values.items()}
+        return Draws(self.seed, tuple(self.numbers[k] for k in keep), values, self.causes)
+
+
+def sample(case: CaseFile, seed: int, numbers: range | None) -> Draws:
+    """Joint draws of a case's parameters; `numbers` None gives one draw with every parameter at its median.
+
+    A parameter that differs by arm uses the same random number in all arms.
+    """
+    count = 1 if numbers is None else len(numbers)
+    values, causes = {}, {}
+    for leaf in leaves(case):
+        if numbers is None:
+            u = np.full(1, 0.5)
+        else:
+            future = np.asarray(numbers, dtype=np.uint64)
+            u = uniform_arrays(seed, future, np.uint64(entity_of(Entity.PARAMETER, 0)), purpose_of(leaf.path))[0]
+        values[leaf.path] = {arm: leaf.parameter.in_arm(arm).uncertain().quantile(u) for arm in ARMS}
+        if leaf.parameter.cause is not None:
+            causes[leaf.path] = leaf.parameter.cause
+    return Draws(seed, tuple(range(count)) if numbers is None else tuple(numbers), values, causes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """Columns seen from one place of the case file: `now` in the arm after go-live, `before` as today, `pilot` as in the pilot."""
+
+    path: str
+    now: Mapping[str, Floats]
+    before: Mapping[str, Floats]
+    pilot: Mapping[str, Floats]
+
+    def into(self, name: str) -> Scope:
+        return Scope(_join(self.path, name), self.now, self.before, self.pilot)
+
+    def as_in_pilot(self) -> Scope:
+        return Scope(self.path, self.pilot, self.pilot, self.pilot)
+
+    def column(self, name: str) -> Floats:
+        """The parameter after go-live, shape (draws,)."""
+        return self.now[_join(self.path, name)]
+
+    def today(self, name: str) -> Floats:
+        """The parameter before go-live, shape (draws,)."""
+        return self.before[_join(self.path, name)]
+
+    def on(self, cause: Cause) -> Floats:
+        """1 where the cause is at its production state, else 0."""
+        return self.now[f"conditions.{cause}"]
+
+    def live(self) -> Floats:
+        """1 if the AI goes live in this arm, else 0."""
+        return self.now[LIVE]

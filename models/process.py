@@ -1,0 +1,226 @@
+"""A case and its columns become one workflow of the simulator: parameters → workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import schema, weeks
+from models.compositions import ai, approval, basic, desk, system
+from models.compositions.build import Builder, interruption
+from models.parameters import Draws, Scope
+from models.schema import Cause
+from simulator import workflow as w
+from simulator.clock import DAY, WEEK, Calendar, parse_hours, public_holidays, weekly
+from simulator.distributions import Lognormal
+
+Floats = NDArray[np.float64]
+UNLOCATED = "unlocated"
+NO_TIME_SECONDS = 1e-3
+"""A mean that always rounds to 0 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """A run covers [begin, stop) seconds; results are of cases that arrive in weeks first..last (1 = first after go-live)."""
+
+    begin: int
+    stop: int
+    first_week: int
+    last_week: int
+
+    @property
+    def weeks(self) -> int:
+        """Weeks after go-live that the run covers."""
+        return max(1, -(-self.stop // WEEK))
+
+
+def full_horizon(case: schema.CaseFile) -> Horizon:
+    """Warm-up, go-live, the target weeks, run-out."""
+    first, last = case.target.weeks
+    return Horizon(-case.run.warm_up_weeks * WEEK, (last + case.run.run_out_weeks) * WEEK, first, last)
+
+
+def today_horizon(case: schema.CaseFile) -> Horizon:
+    """The same target weeks for the as-is arm, which is stationary: its warm-up ends where they begin."""
+    first, last = case.target.weeks
+    return Horizon((first - 1 - case.run.warm_up_weeks) * WEEK, (last + case.run.run_out_weeks) * WEEK, first, last)
+
+
+def today_columns(draws: Draws) -> Scope:
+    """The as-is arm."""
+    today = draws.today()
+    return Scope("", today, today, draws.columns(frozenset()))
+
+
+def arm_columns(draws: Draws, on: frozenset[Cause]) -> Scope:
+    """The arm in which the causes `on` are at their production state."""
+    return Scope("", draws.columns(on), draws.today(), draws.columns(frozenset()))
+
+
+def build(
+    case: schema.CaseFile, columns: Scope, horizon: Horizon, unlocated_days: Mapping[str, Floats] | None = None
+) -> w.Workflow:
+    """The workflow of one arm, all draws at once.
+
+    `unlocated_days`: step id -> mean days per visit that are added in front of it, shape (draws,). The steps of the places named
+    in the case file always get their extra delay (0 if not given), so that the structure is the same in every arm and draw.
+    """
+    calendars = {name: calendar(case, name, horizon) for name in case.calendars}
+    places = list(case.baseline.places) if case.baseline else []
+    entries = {s.id: f"{s.id}.{UNLOCATED}" if s.id in places else s.id for s in case.steps}
+    followers = {a.id: b.id for a, b in zip(case.steps, case.steps[1:], strict=False)}
+    builder = Builder(case, calendars, columns, horizon.weeks, entries, followers)
+    steps = [primitive for step in case.steps for primitive in _step(builder, step, unlocated_days or {})]
+    return w.Workflow(
+        tuple(case.types),
+        tuple(steps),
+        tuple(_pools(builder)),
+        _arrivals(case, columns, horizon, calendars),
+        tuple(system.endpoint(builder, name, spec) for name, spec in case.systems.items()),
+    )
+
+
+def _step(build: Builder, step: schema.Step, unlocated_days: Mapping[str, Floats]) -> Iterator[w.Step]:
+    if build.entries[step.id] != step.id:
+        assert build.case.baseline is not None
+        zero = np.zeros_like(build.root.on("data"))
+        mean = unlocated_days.get(step.id, zero) * DAY
+        cv = build.case.baseline.spread_cv
+        law = Lognormal.from_mean_cv(np.maximum(mean, NO_TIME_SECONDS), cv)
+        yield w.Delay(build.entries[step.id], law, step.id, account=UNLOCATED)
+    yield from compose(build, step)
+
+
+def compose(build: Builder, step: schema.Step) -> list[w.Step]:
+    """The primitives of one step of the case file; the first one carries its id."""
+    match step:
+        case schema.Work():
+            return basic.work(build, step)
+        case schema.Wait():
+            return basic.wait(build, step)
+        case schema.Choice():
+            return basic.choice(build, step)
+        case schema.Flag():
+            return basic.flag(build, step)
+        case schema.GateStep():
+            return basic.gate(build, step)
+        case schema.Collect():
+            return basic.collect(build, step)
+        case schema.Parallel():
+            return basic.parallel(build, step)
+        case schema.JoinStep():
+            return basic.join(build, step)
+        case schema.Again():
+            return basic.again(build, step)
+        case schema.EndStep():
+            return basic.end(step)
+        case schema.Ai():
+            return ai.ai(build, step)
+        case schema.Review():
+            return ai.review(build, step)
+        case schema.Discovery():
+            return ai.discovery(build, step)
+        case schema.Desk():
+            return desk.desk(build, step)
+        case schema.Approval():
+            return approval.approval(build, step)
+        case schema.SystemCall():
+            return system.system_call(build, step)
+
+
+def calendar(case: schema.CaseFile, name: str, horizon: Horizon) -> Calendar:
+    """A calendar of the case over a horizon. Raises ValueError for an unknown holiday country or bad hours."""
+    spec = case.calendars[name]
+    windows = [parse_hours(h) for h in spec.hours]
+    return weekly(
+        dict.fromkeys(spec.days, windows), case.go_live, horizon.begin, horizon.stop,
+        closed_dates(case, spec, horizon), name,
+    )  # fmt: skip
+
+
+def closed_dates(case: schema.CaseFile, spec: schema.CalendarSpec, horizon: Horizon) -> frozenset[date]:
+    """Public holidays and other closed dates of a calendar."""
+    closed = frozenset(spec.closed)
+    if not spec.holidays:
+        return closed
+    country, _, subdivision = spec.holidays.partition("-")
+    first = case.go_live + timedelta(days=horizon.begin // DAY)
+    last = case.go_live + timedelta(days=horizon.stop // DAY)
+    return closed | public_holidays(country, subdivision or None, first, last)
+
+
+def _pools(build: Builder) -> Iterator[w.Pool]:
+    for name, team in build.case.teams.items():
+        at = build.root.into("teams").into(name)
+        after = at.column("headcount")
+        if team.change is not None:
+            change = at.into("change")
+            after = weeks.step_change(after, change.column("from_week"), change.column("headcount"), build.weeks)
+        shifts = [w.Shift(build.calendars[team.calendar], weeks.table(at.today("headcount"), after))]
+        for i, extra in enumerate(team.shifts):
+            inner = at.into("shifts").into(str(i + 1))
+            heads = weeks.table(inner.today("headcount"), inner.column("headcount"))
+            shifts.append(w.Shift(build.calendars[extra.calendar], heads))
+        absence = None
+        if team.absence is not None:
+            absence = interruption(at.into("absence"), team.absence.every, team.absence.length, ("every", "length"))
+        yield w.Pool(name, tuple(shifts), absence)
+
+
+def _arrivals(case: schema.CaseFile, columns: Scope, horizon: Horizon, calendars: Mapping[str, Calendar]) -> w.Arrivals:
+    spec, at = case.arrivals, columns.into("arrivals")
+    factors, first_day = _day_factors(case, horizon)
+    if spec.per_working_day is not None:
+        rate = at.column("per_working_day") / _mean_factor_of_open_days(case, factors, first_day)
+    else:
+        rate = at.column("per_month") * 12 / 365.25 * len(factors) / sum(factors)
+    shares = np.stack([columns.column(f"types.{t}.share") for t in case.types])
+    shares = shares / shares.sum(axis=0)
+    return w.Arrivals(
+        rate, tuple(factors), first_day, calendars[spec.calendar], tuple(shares),
+        at.column("day_cv"), spec.clusters, spec.cluster_exponent,
+    )  # fmt: skip
+
+
+def _mean_factor_of_open_days(case: schema.CaseFile, factors: list[float], first_day: int) -> float:
+    positive = [f for f in factors if f > 0]
+    return sum(positive) / len(positive)
+
+
+def _day_factors(case: schema.CaseFile, horizon: Horizon) -> tuple[list[float], int]:
+    """Relative volume of every day of the run: 0 on closed days, weekday weights, a factor on the last working days of a month."""
+    spec = case.arrivals
+    hours = case.calendars[spec.calendar]
+    closed = closed_dates(case, hours, horizon)
+    first_day, last_day = horizon.begin // DAY, -(-horizon.stop // DAY)
+    dates = [case.go_live + timedelta(days=d) for d in range(first_day, last_day)]
+
+    def is_open(day: date) -> bool:
+        return schema_weekday(day) in hours.days and day not in closed
+
+    factors = []
+    for day in dates:
+        factor = spec.weekday.get(schema_weekday(day), 1.0) if is_open(day) else 0.0
+        if factor and spec.month_end_days and _is_month_end(day, spec.month_end_days, is_open):
+            factor *= spec.month_end_factor
+        factors.append(factor)
+    return factors, first_day
+
+
+def schema_weekday(day: date) -> schema.Weekday:
+    names: tuple[schema.Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    return names[day.weekday()]
+
+
+def _is_month_end(day: date, last_days: int, is_open) -> bool:  # type: ignore[no-untyped-def]
+    """Whether at most `last_days` - 1 open days of the month follow."""
+    following, later = 0, day + timedelta(days=1)
+    while later.month == day.month:
+        following += is_open(later)
+        later += timedelta(days=1)
+    return following < last_days

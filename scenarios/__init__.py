@@ -1,0 +1,1 @@
+"""Shipped scenarios, files, studies, and the command line."""

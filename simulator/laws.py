@@ -1,0 +1,339 @@
+"""Laws that every ledger must obey, checked on every simulation.
+
+They hold for any workflow and any numbers, so a law that fails means a fault in the simulation, never in the scenario.
+The two sides of a law do not come from the same columns: the number in the system is swept over arrivals and ends in the
+case table, times in it are added up from the visits; a pool's queue is swept over its own rows, its waits end when the
+next row of the case begins. All of it is arithmetic with whole seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.clock import DAY
+from simulator.futures import Capacity
+from simulator.ledger import OPEN, Ledger, Result
+from simulator.program import F
+from simulator.summary import longest_path
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+TOLERANCE = 1e-9
+"""Relative; the sums are whole seconds, so it only allows for their conversion to floats."""
+
+SPAN = 2**32
+"""More seconds than any run has: keeps cases (or classes) apart when they share one array."""
+
+
+@dataclass(frozen=True, slots=True)
+class LawCheck:
+    """One law: what was measured, what it had to be (equal to, at most, or 0 violations), and a sentence.
+
+    Units: seconds for areas (case-seconds, unit-seconds), otherwise a count.
+    """
+
+    name: str
+    passed: bool
+    measured: float
+    expected: float
+    text: str
+
+
+def check_laws(ledger: Ledger) -> tuple[LawCheck, ...]:
+    """All laws of one ledger: four on the cases, seven on each pool that was used."""
+    rows = _Rows.of(ledger)
+    cases = (law(ledger, rows) for law in (_flow, _time_order, _tiling, _little))
+    return (*cases, *_pools(ledger, rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Visits with their times closed at the stop; one array element a visit, in the order of the ledger."""
+
+    ledger: Ledger
+    case: Ints
+    entered: Ints
+    started: Ints
+    until: Ints  # the end, or the stop
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> _Rows:
+        visits = ledger.visits
+        until = np.where(visits["ended"] == OPEN, ledger.program.stop, visits["ended"])
+        return cls(ledger, visits["case"], visits["entered"], visits["started"], until)
+
+    def where(self, mask: Bools) -> _Rows:
+        if mask.all():
+            return self
+        return _Rows(self.ledger, *(column[mask] for column in (self.case, self.entered, self.started, self.until)))
+
+    def first(self) -> Bools:
+        """The first row of its case."""
+        return np.append(True, self.case[1:] != self.case[:-1])[: len(self.case)]
+
+    def last(self) -> Bools:
+        """The last row of its case."""
+        return np.append(self.case[1:] != self.case[:-1], True)[: len(self.case)]
+
+    def covered_until(self) -> Ints:
+        """The latest end among this and the earlier rows of the case."""
+        offset = self.case * SPAN
+        return np.asarray(np.maximum.accumulate(offset + self.until) - offset, dtype=np.int64)
+
+    def left(self) -> Ints:
+        """When the token left the step: when the next row begins (in cases that forked: when the row itself ends)."""
+        following = np.append(self.entered[1:], OPEN)[: len(self.case)]
+        following = np.where(self.last(), _case_until(self.ledger)[self.case], following)
+        forked = np.zeros(len(self.ledger.cases["arrival"]), dtype=np.bool_)
+        forked[self.case[self.ledger.visits["token"] > 0]] = True
+        return np.where(forked[self.case], self.until, following)
+
+
+def _case_until(ledger: Ledger) -> Ints:
+    return np.where(ledger.cases["ended"] == OPEN, ledger.program.stop, ledger.cases["ended"])
+
+
+# -- the cases
+
+
+def _flow(ledger: Ledger, rows: _Rows) -> LawCheck:
+    """Arrived = ended + open. A case has ended (time and result), or has an unfinished visit; never both or neither."""
+    cases = ledger.cases
+    arrived = ledger.future.arrival < ledger.program.stop
+    ended = cases["ended"] != OPEN
+    unfinished = np.zeros(len(arrived), dtype=np.bool_)
+    unfinished[rows.case[ledger.visits["result"] == Result.OPEN]] = True
+    wrong = (ended == unfinished) | (ended != (cases["end_result"] >= 0)) | (cases["arrival"] != ledger.future.arrival)
+    total, accounted = int(arrived.sum()), int((arrived & ~wrong).sum())
+    text = f"{total:,} cases arrived: {int(ended.sum()):,} ended once, {int(unfinished.sum()):,} are still open."
+    return LawCheck("flow", accounted == total, accounted, total, text)
+
+
+def _time_order(ledger: Ledger, rows: _Rows) -> LawCheck:
+    """Arrival <= entered <= started <= ended in every visit, entries never go back, all within the run."""
+    visits, program = ledger.visits, ledger.program
+    entered, started, case = rows.entered, rows.started, rows.case
+    never, unfinished = started == OPEN, visits["result"] == Result.OPEN
+    wrong = (entered < ledger.cases["arrival"][case]) | (entered < program.begin) | (rows.until > program.stop)
+    wrong |= ((started < entered) | (started > rows.until)) & ~never
+    wrong |= (rows.until < entered) | (unfinished != (visits["ended"] == OPEN))
+    wrong |= (visits["result"] == Result.TIMED_OUT) & (visits["pool"] >= 0) & ~never
+    first = rows.first()
+    wrong[1:] |= ~first[1:] & ((entered[1:] < entered[:-1]) | (visits["seq"][1:] != visits["seq"][:-1] + 1))
+    wrong |= first & (visits["seq"] != 0)
+    return _count("time order", wrong, f"Time never runs backwards in {len(case):,} visits.")
+
+
+def _tiling(ledger: Ledger, rows: _Rows) -> LawCheck:
+    """The visits on the longest path of a case tile its time from arrival to end: no gap, no overlap.
+
+    A visit of zero seconds cannot overlap, and may stand after one of another token that began at the same instant.
+    """
+    path = rows.where(longest_path(ledger))
+    covered, first, arrival, ends = path.covered_until(), path.first(), ledger.cases["arrival"], _case_until(ledger)
+    before = np.where(first, arrival[path.case], np.append(OPEN, covered[:-1]))
+    overlap = (path.entered < before) & (first | (path.until > path.entered))
+    wrong = (path.entered > before) | overlap | path.last() & (covered != ends[path.case])
+    empty = np.ones(len(ends), dtype=np.bool_)
+    empty[path.case] = False
+    skipped = empty & (ends != arrival) & (arrival < ledger.program.stop)
+    text = "The steps of every case fill the time between its arrival and its end, without gap or overlap."
+    return _count("no gap or overlap", np.append(wrong, skipped), text)
+
+
+def _little(ledger: Ledger, rows: _Rows) -> LawCheck:
+    """Little's law on the path: the area under the number in the system = the sum of all times in the system."""
+    program, arrived = ledger.program, ledger.cases["arrival"] < ledger.program.stop
+    events = [ledger.cases["arrival"][arrived] * 2 + 1, _case_until(ledger)[arrived] * 2]
+    keys = np.sort(np.clip(np.concatenate(events), program.begin * 2, program.stop * 2))
+    number = np.cumsum((keys & 1) * 2 - 1)
+    area = int(number[:-1] @ np.diff(keys >> 1))
+    covered = rows.covered_until()
+    before = np.where(rows.first(), rows.entered, np.append(OPEN, covered[:-1]))
+    total = int((covered - np.maximum(before, rows.entered)).sum())
+    mean = area / max(1, program.stop - program.begin)
+    text = f"On average {mean:,.1f} cases were in progress; their times add up to the same {area / DAY:,.1f} days."
+    return _equal("Little's law", area, total, text)
+
+
+def _count(name: str, wrong: Bools, text: str) -> LawCheck:
+    violations = int(np.count_nonzero(wrong))
+    return LawCheck(name, violations == 0, violations, 0, f"{name}: {violations:,} violations." if violations else text)
+
+
+def _equal(name: str, measured: int, expected: int, text: str) -> LawCheck:
+    same = abs(measured - expected) <= TOLERANCE * max(abs(measured), abs(expected))
+    wrong = f"{name}: {measured:,} seconds by the path, but {expected:,} by the visits."
+    return LawCheck(name, same, measured, expected, text if same else wrong)
+
+
+# -- the pools: all events of a pool in order, packed into one integer each so that one fast sort will do
+
+CAPACITY, END, LEAVE, ENTER, PASS, START = range(6)
+"""Kinds of events in their order within an instant. LEAVE: without having started; PASS: starts and ends at once."""
+
+CODE_BITS = 3
+QUEUE = np.asarray([0, 0, -1, 1, -1, -1], dtype=np.int8)
+USE = np.asarray([0, -1, 0, 0, 0, 1], dtype=np.int8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Path:
+    """A pool's events in order, the state after each (waiting, units in use, units present), and the seconds it lasted."""
+
+    code: Ints
+    waiting: Ints
+    use: Ints
+    units: Ints
+    seconds: Ints
+    open_seconds: Ints  # 0 while no unit is present
+
+    @classmethod
+    def of(cls, keys: Ints, units: Ints) -> _Path:
+        """From sorted keys (time and code) and the units after each change of capacity."""
+        code = keys & (2**CODE_BITS - 1)
+        lengths = np.diff(np.append(np.flatnonzero(code == CAPACITY), len(keys)))
+        present = np.repeat(units, lengths)
+        waiting, use = (np.cumsum(delta[code], dtype=np.int64) for delta in (QUEUE, USE))
+        seconds = np.diff(keys >> CODE_BITS, append=keys[-1:] >> CODE_BITS)
+        return cls(code, waiting, use, present, seconds, seconds * (present > 0))
+
+    def allowed(self) -> Ints:
+        """Units that may be in use: those present, or those whose work began before the capacity fell."""
+        if not ((self.use > self.units) & (self.units > 0)).any():
+            return self.units
+        segment = np.cumsum(self.code == CAPACITY) * SPAN
+        carried = np.minimum.accumulate(self.use - segment) + segment
+        return np.asarray(np.maximum(self.units, carried), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Visits:
+    """The visits to one pool; `left` is told by the case's next row, `until` and `leaves` by the row itself."""
+
+    row: Ints
+    entered: Ints
+    started: Ints
+    until: Ints
+    left: Ints
+    served: Bools
+
+    @classmethod
+    def of(cls, rows: _Rows, left: Ints, pool: int) -> _Visits:
+        row = np.flatnonzero(rows.ledger.visits["pool"] == pool)
+        started = rows.started[row]
+        return cls(row, rows.entered[row], started, rows.until[row], left[row], started != OPEN)
+
+    @property
+    def leaves(self) -> Ints:
+        """When the visit stopped waiting."""
+        return np.where(self.served, self.started, self.until)
+
+    def path(self, capacity: Capacity, begin: int, stop: int) -> _Path:
+        changes = _capacity_changes(capacity, begin, stop)
+        lasting = self.served & (self.until > self.started)
+        kind = np.where(self.served, np.where(lasting, START, PASS), LEAVE)
+        groups = (
+            ([t for t, _ in changes], CAPACITY), (self.entered, ENTER), (self.leaves, kind), (self.until[lasting], END),
+        )  # fmt: skip
+        parts = [((np.clip(t, begin, stop) - begin) << CODE_BITS) + code for t, code in groups]
+        return _Path.of(np.sort(np.concatenate(parts)), np.asarray([u for _, u in changes], dtype=np.int64))
+
+
+def _capacity_changes(capacity: Capacity, begin: int, stop: int) -> list[tuple[int, int]]:
+    """(second, units from then on), from `begin` to `stop`."""
+    changes = {begin: 0}
+    for start, end, units in zip(capacity.starts, capacity.ends, capacity.units, strict=True):
+        if start < stop and end > begin:
+            changes[max(start, begin)] = units
+            changes[min(end, stop)] = 0
+    changes[stop] = 0
+    return sorted(changes.items())
+
+
+def _pools(ledger: Ledger, rows: _Rows) -> Iterator[LawCheck]:
+    program, left = ledger.program, rows.left()
+    for pool, name in enumerate(program.pool_names):
+        visits = _Visits.of(rows, left, pool)
+        if not len(visits.row):
+            continue
+        path = visits.path(ledger.future.capacity[pool], program.begin, program.stop)
+        yield from _pool_areas(name, path, visits, ledger.visits["closed_seconds"])
+        yield _capacity(name, path)
+        yield _utilisation(name, path)
+        yield _no_idle_unit(ledger, pool, path)
+        yield _order(ledger, pool, visits)
+
+
+def _pool_areas(name: str, path: _Path, visits: _Visits, closed: Ints) -> Iterator[LawCheck]:
+    """Little's law for the queue (with visits that gave up or still wait) and for the units; time in open hours."""
+    queue, busy = int(path.waiting @ path.seconds), int(path.use @ path.seconds)
+    held = np.where(visits.served, visits.until - visits.started, 0)
+    waits = int((visits.left - visits.entered - held).sum())
+    holding = int((visits.left - visits.started)[visits.served].sum())
+    text = f"The queue for {name} adds up to the waits of its {len(visits.row):,} visits, {queue / DAY:,.1f} days."
+    yield _equal(f"Little's law, queue: {name}", queue, waits, text)
+    text = f"The units of {name} in use add up to the time for which visits held them, {busy / DAY:,.1f} days."
+    yield _equal(f"Little's law, work: {name}", busy, holding, text)
+    present = int((path.waiting + path.use) @ path.open_seconds)
+    by_rows = int((visits.until - visits.entered - closed[visits.row]).sum())
+    text = f"Visits to {name} spent {present / DAY:,.1f} days in its open hours, by its calendar and by the ledger."
+    yield _equal(f"open time: {name}", present, by_rows, text)
+
+
+def _capacity(name: str, path: _Path) -> LawCheck:
+    """No start beyond the units present at that instant; a capacity that falls does not interrupt work."""
+    wrong = (path.code == START) & (path.use > path.units) | (path.code == PASS) & (path.use >= path.units)
+    starts = int(np.count_nonzero(path.code >= PASS))
+    text = f"None of the {starts:,} starts at {name} needed more units than were present."
+    return _count(f"capacity: {name}", wrong, text)
+
+
+def _utilisation(name: str, path: _Path) -> LawCheck:
+    """Work in open time <= open time of all units (and of work carried over a fall of capacity)."""
+    work, capacity, allowed = (int(n @ path.open_seconds) for n in (path.use, path.units, path.allowed()))
+    share = work / capacity if capacity else 0.0
+    text = f"{name} worked {share:.1%} of its {capacity / DAY:,.1f} days of capacity."
+    return LawCheck(f"utilisation: {name}", 0 <= work <= allowed, work, allowed, text)
+
+
+def _no_idle_unit(ledger: Ledger, pool: int, path: _Path) -> LawCheck:
+    """At the end of each instant nobody waits while a unit is free (except behind a rate limit)."""
+    name, gap_slot = ledger.program.pool_names[pool], int(ledger.program.pools[pool, 1])
+    if gap_slot >= 0 and ledger.program.slots[ledger.draw, gap_slot] > 0:
+        return LawCheck(f"no idle unit: {name}", True, 0, 0, f"{name} has a rate limit, so a unit may be idle.")
+    wrong = (path.waiting > 0) & (path.use < path.units) & (path.seconds > 0)
+    return _count(f"no idle unit: {name}", wrong, f"No visit waited while a unit of {name} was free.")
+
+
+def _order(ledger: Ledger, pool: int, visits: _Visits) -> LawCheck:
+    """No start while a visit that ranks higher (priority, then waiting since, case, token) keeps waiting.
+
+    A visit waits through instant s if entered < s < leaves. Sorted by rank, the running maximum of `leaves` shows
+    whether an earlier one of the same priority does; of those that rank higher by priority, entries before s are compared
+    with departures up to s. Visits that enter and start in one instant are compared only with those that waited before.
+    """
+    program = ledger.program
+    step, case = (ledger.visits[column][visits.row] for column in ("step", "case"))
+    classes = np.unique(program.priority[program.steps[:, F.POOL] == pool])
+    rank = np.searchsorted(classes, program.priority)[step, ledger.cases["type"][case]]
+    bits = len(rank).bit_length()
+    keys = np.sort((rank * SPAN + visits.entered - program.begin << bits) + np.arange(len(rank)))
+    by_rank = keys & (2**bits - 1)
+    entered, leaves, served = visits.entered[by_rank], visits.leaves[by_rank], visits.served[by_rank]
+    offset = rank[by_rank] * SPAN
+    before = np.append(-SPAN, np.maximum.accumulate(leaves + offset)[:-1]) - offset
+    new = np.append(True, np.diff(keys >> bits) != 0)
+    together = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
+    wrong = served & (np.where(entered < leaves, before, before[together]) > leaves)
+    for k in range(1, len(classes)):
+        higher, starts = (rank < k) & (visits.entered < visits.leaves), visits.started[(rank == k) & visits.served]
+        waiting = np.searchsorted(np.sort(visits.entered[higher]), starts)
+        waiting -= np.searchsorted(np.sort(visits.leaves[higher]), starts, side="right")
+        wrong = np.append(wrong, waiting > 0)
+    name = program.pool_names[pool]
+    return _count(f"order of service: {name}", wrong, f"{name} always took the visit that ranked first.")

@@ -557,7 +557,18 @@ class Ai(StepBase):
     cluster_correlation: Share = Field(default_factory=lambda: Share.model_validate(0.0), description="correlation of errors within a cluster")
     coverage: Share = Field(description="share of the pilot's outputs accepted without review")
     accepted_error: Share = Field(description="share of all the pilot's outputs that were accepted and wrong")
-    time: Time | None = Field(None, description="processing time of the AI itself")
+    time: Time | None = Field(None, description="processing time of the AI itself (the latency of a call, with `system`)")
+    system: str | None = Field(None, description="the connected system that is called")
+    timeout: Duration | None = None
+    attempts: int = Field(3, ge=1, le=20)
+    back_off: Duration = Field(default_factory=lambda: Duration.model_validate("1 min"))
+    unavailable: str | None = Field(None, description="where a case goes when all calls failed; if left out, to `manual`")
+
+    @model_validator(mode="after")
+    def _call_is_whole(self) -> Ai:
+        if self.system is not None and (self.time is None or self.timeout is None):
+            raise PydanticCustomError("form", "a call to a system needs time and timeout")
+        return self
 
 
 class Review(StepBase):

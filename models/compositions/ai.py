@@ -44,8 +44,7 @@ def ai(build: Builder, step: schema.Ai) -> list[w.Step]:
         w.Branch(name, (rule,), week_of="arrival"),
         w.Mark(handled_mark(name), handled_mark(name), (w.MarkRule(_SURE),), first),
     ]
-    if step.time:
-        steps.append(w.Delay(f"{name}.time", law(at, "time", step.time), _first_quality(step), account="ai"))
+    steps += _processing(build, at, step)
     steps += _quality(build, at, step)
     shared = np.sqrt(at.column("cluster_correlation"))
     chances = tuple(
@@ -61,6 +60,22 @@ def ai(build: Builder, step: schema.Ai) -> list[w.Step]:
     steps.append(w.Mark(f"{name}.accepted", f"{name}.accepted", rules, f"{name}.route", "assign"))
     accepted = w.Rule((build.entry(step.accepted),), (), w.Condition.of(f"{name}.accepted"))
     return [*steps, w.Branch(f"{name}.route", (accepted, w.Rule((build.entry(step.referred),))))]
+
+
+def _processing(build: Builder, at: Scope, step: schema.Ai) -> list[w.Step]:
+    """The time the AI takes: a plain delay, or a call to a connected system that may fail."""
+    if step.time is None:
+        return []
+    time, call, ready = law(at, "time", step.time), f"{step.id}.time", _first_quality(step)
+    if step.system is None:
+        return [w.Delay(call, time, ready, account="ai")]
+    failed, route = f"{step.id}.failed", f"{step.id}.called"
+    attempts = w.Attempts(
+        call, step.system, time, at.column("timeout"), route, failed, step.attempts,
+        back_off_seconds=at.column("back_off"), multiplier=2.0, priority=_priority(build),
+    )  # fmt: skip
+    elsewhere = build.entry(step.unavailable or step.manual)
+    return [attempts, w.Branch(route, (w.Rule((elsewhere,), (), w.Condition.of(failed)), w.Rule((ready,))))]
 
 
 def _routed(build: Builder, at: Scope, step: schema.Ai) -> w.Table:

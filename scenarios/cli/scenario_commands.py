@@ -1,0 +1,121 @@
+"""`pilotproof scenario …`: list, new, check, fmt, diff, show, schema."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Work with case files.", no_args_is_help=True, rich_markup_mode=None)
+CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file or a case folder")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
+
+
+@app.command("list")
+def list_scenarios(as_json: JsonOption = False) -> None:
+    """The scenarios that are shipped."""
+    from scenarios.catalogue import shipped_names
+    from scenarios.cli.main import print_json
+    from scenarios.files import load
+
+    rows = [(name, loaded := load(name).case, loaded.title) for name in shipped_names()]
+    if as_json:
+        print_json([{"name": name, "title": title, "description": case.description} for name, case, title in rows])
+        return
+    for name, case, title in rows:
+        typer.echo(f"{name:<24} {title}\n{'':<24} {case.description}")
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(help="the file to write")],
+    source: Annotated[str, typer.Option("--from", help="the scenario to start from")] = "invoice_processing",
+    extend: Annotated[bool, typer.Option("--extends", help="hold only the differences")] = False,
+) -> None:
+    """Start your own case from a scenario."""
+    from scenarios.editing import new_file
+
+    new_file(file, source, extend)
+    typer.echo(f"wrote {file}; next: pilotproof scenario check {file}")
+
+
+@app.command()
+def check(case: CaseArgument, as_json: JsonOption = False) -> None:
+    """Everything that is wrong with a case, at once."""
+    from scenarios.cli.main import print_json
+    from scenarios.files import load
+    from scenarios.overload import check_today
+
+    loaded = load(case)
+    loads = check_today(loaded)
+    if as_json:
+        print_json({"file": loaded.file, "scenario_hash": loaded.hash, "problems": [], "load_today": loads})
+        return
+    busiest = ", ".join(f"{name} {100 * load:.0f} %" for name, load in sorted(loads.items(), key=lambda item: -item[1])[:4])
+    typer.echo(f"{loaded.file}: no problems · hash {loaded.hash}" + (f" · load today: {busiest}" if busiest else ""))
+
+
+@app.command()
+def fmt(
+    file: Annotated[Path, typer.Argument(help="the file to bring into canonical form")],
+    check_only: Annotated[bool, typer.Option("--check", help="only say whether it is")] = False,
+) -> None:
+    """Bring a case file into canonical form; comments stay."""
+    from scenarios.editing import formatted
+
+    text, done = formatted(file)
+    if text == done:
+        typer.echo(f"{file}: in canonical form")
+    elif check_only:
+        typer.echo(f"{file}: not in canonical form; run pilotproof scenario fmt {file}")
+        raise typer.Exit(1)
+    else:
+        from scenarios.editing import write_atomically
+
+        write_atomically(file, done)
+        typer.echo(f"{file}: formatted")
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A")], second: Annotated[str, typer.Argument(metavar="B")], as_json: JsonOption = False
+) -> None:
+    """What differs between two cases, by meaning."""
+    from scenarios.cli.main import print_json
+    from scenarios.editing import differences
+    from scenarios.files import load
+
+    found = differences(load(first).case, load(second).case)
+    if as_json:
+        print_json([{"place": place, "first": a, "second": b} for place, a, b in found])
+        return
+    for place, a, b in found:
+        typer.echo(f"{place}: {a} → {b}")
+    if not found:
+        typer.echo("no difference in meaning")
+
+
+@app.command()
+def show(case: CaseArgument, as_json: JsonOption = False) -> None:
+    """The workflow as a table and a Mermaid diagram, its parameters, and every input that changes by week."""
+    from scenarios.cli.main import print_json
+    from scenarios.files import load
+    from scenarios.report import show_report
+
+    loaded = load(case)
+    if as_json:
+        print_json(show_report.as_json(loaded))
+    else:
+        typer.echo(show_report.text(loaded))
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of case files, for editors."""
+    import json
+
+    from models.schema import CaseFile
+
+    sys.stdout.write(json.dumps(CaseFile.model_json_schema(), indent=2) + "\n")

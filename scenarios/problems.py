@@ -1,0 +1,94 @@
+"""Problems of a case file: stable codes, place, what is wrong, what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CODES = {
+    "E100": "the file cannot be read",
+    "E101": "unknown key",
+    "E102": "missing key",
+    "E103": "wrong type or value",
+    "E104": "unknown name",
+    "E105": "name used twice",
+    "E106": "defined but not used",
+    "E211": "shares do not add up",
+    "E212": "low, likely and high do not fit together",
+    "E213": "number out of range",
+    "E307": "unit missing or wrong",
+    "E401": "step cannot be reached",
+    "E402": "loop that cannot end",
+    "E403": "steps do not fit together",
+    "E404": "overloaded today",
+    "E405": "today's result cannot be reproduced",
+    "E501": "run settings do not fit",
+    "E601": "wrong argument",
+}
+"""Code -> what it means; the list in docs/errors.md is made from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem; `remedy` says what would be right."""
+
+    code: str
+    place: str
+    message: str
+    remedy: str = ""
+
+    def line(self) -> str:
+        text = f"{self.code}  {self.place:<34} {self.message}" if self.place else f"{self.code}  {self.message}"
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class CaseError(ValueError):
+    """A case that cannot be used: the file and everything that is wrong with it."""
+
+    def __init__(self, file: str, problems: Sequence[Problem]) -> None:
+        self.file = file
+        self.problems = tuple(problems)
+        super().__init__(self.text())
+
+    def text(self) -> str:
+        """All problems as the command line prints them."""
+        count = len(self.problems)
+        head = f"{self.file}: {count} problem{'' if count == 1 else 's'}"
+        return "\n".join([head, *(f"  {p.line()}" for p in self.problems)])
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for `--json`."""
+        fields = ("code", "place", "message", "remedy")
+        return {"file": self.file, "problems": [{f: getattr(p, f) for f in fields} for p in self.problems]}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint with the nearest known name, or the first few."""
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return f"known: {', '.join(options[:8])}{' …' if len(options) > 8 else ''}" if options else "none is defined"
+
+
+def place_of(location: Sequence[str | int], data: Any) -> str:
+    """A readable place from a validator's location: step ids instead of numbers, without the tags of unions."""
+    parts: list[str] = []
+    node = data
+    for key in location:
+        if isinstance(key, int):
+            item = node[key] if isinstance(node, list) and key < len(node) else None
+            label = item.get("id") if isinstance(item, Mapping) else None
+            parts.append(str(label) if label else str(key + 1))
+            node = item
+        elif isinstance(node, Mapping) and key in node:
+            parts.append(key)
+            node = node[key]
+        elif key in ("law", "types", "all") or (isinstance(node, Mapping) and node.get("kind") == key):
+            continue
+        else:
+            parts.append(key)
+            node = None
+    return ".".join(parts)

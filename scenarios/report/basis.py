@@ -1,0 +1,39 @@
+"""What every output prints as its basis: case, hash, seed, version, and where its numbers come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+
+from models.parameters import leaves
+from models.schema import CaseFile
+from scenarios.files import LoadedCase
+
+CLASSES = ("measured", "elicited", "benchmark", "guess")
+
+
+def package_version() -> str:
+    try:
+        return version("pilotproof")
+    except PackageNotFoundError:
+        return "0.1.0+source"
+
+
+def source_counts(case: CaseFile) -> dict[str, int]:
+    """Number of stated parameters by source class."""
+    counts = Counter(leaf.parameter.source for leaf in leaves(case) if leaf.stated)
+    return {name: counts.get(name, 0) for name in CLASSES}
+
+
+def sources_line(case: CaseFile) -> str:
+    return " · ".join(f"{count} {name}" for name, count in source_counts(case).items() if count)
+
+
+def basis_line(loaded: LoadedCase, seed: int) -> str:
+    kind = "example" if loaded.file == loaded.case.name else "file"
+    return f"case: {kind} {loaded.file} · hash {loaded.hash} · seed {seed} · version {package_version()}"
+
+
+def basis(loaded: LoadedCase, seed: int) -> dict[str, object]:
+    """The same for JSON."""
+    return {"case": loaded.file, "scenario_hash": loaded.hash, "seed": seed, "version": package_version()}

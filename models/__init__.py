@@ -1,0 +1,1 @@
+"""The domain: case files, parameters, the AI step and its surroundings, outcomes, decisions."""

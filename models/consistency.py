@@ -109,7 +109,11 @@ def _names_of_step(node: object, path: str = "") -> Iterator[tuple[str, str, str
         return
     for field in type(node).model_fields:
         value, place = getattr(node, field), f"{path}.{field}"
-        if field in _FIELD_KINDS and isinstance(value, str) and not (isinstance(node, schema.ApprovalLevel) and field == "on_limit"):
+        if (
+            field in _FIELD_KINDS
+            and isinstance(value, str)
+            and not (isinstance(node, schema.ApprovalLevel) and field == "on_limit")
+        ):
             yield place, _FIELD_KINDS[field], value
         elif field == "branches":
             yield from ((f"{place}.{i + 1}", "step", name) for i, name in enumerate(value))
@@ -159,14 +163,29 @@ def _median_share(share: schema.ShareByType, name: str) -> float:
     return parameter.in_arm("production").uncertain().median if parameter else 0.0
 
 
-_POSITIVE = ("headcount", "per_month", "per_working_day", "half_life_weeks", "weeks", "scale_weeks", "calls_per_minute", "size", "factor", "cv", "shape", "p90", "median", "scale")
+_POSITIVE = (
+    "headcount",
+    "per_month",
+    "per_working_day",
+    "half_life_weeks",
+    "weeks",
+    "scale_weeks",
+    "calls_per_minute",
+    "size",
+    "factor",
+    "cv",
+    "shape",
+    "p90",
+    "median",
+    "scale",
+)
 
 
 def _ranges(case: schema.CaseFile) -> Iterator[Finding]:
     for leaf in leaves(case):
         name = leaf.path.rpartition(".")[2]
         for arm in ("as_is", "pilot", "production"):
-            belief = leaf.parameter.in_arm(arm)  # type: ignore[arg-type]
+            belief = leaf.parameter.in_arm(arm)
             value = belief.uncertain().median
             if name in _POSITIVE and value <= 0 and not (name == "headcount" and value == 0 and arm != "as_is"):
                 yield Finding("E213", leaf.path, f"is {value:g}, must be above 0")
@@ -186,7 +205,11 @@ def _ai_ranges(step: schema.Ai) -> Iterator[Finding]:
             "it is the share of all outputs that were accepted and wrong",
         )  # fmt: skip
     if coverage - error > accuracy:
-        yield Finding("E213", f"steps.{step.id}.coverage", f"{coverage:.3g} accepted, of which more right than the accuracy {accuracy:.3g} allows")
+        yield Finding(
+            "E213",
+            f"steps.{step.id}.coverage",
+            f"{coverage:.3g} accepted, of which more right than the accuracy {accuracy:.3g} allows",
+        )
 
 
 def _calendars(case: schema.CaseFile) -> Iterator[Finding]:
@@ -217,7 +240,9 @@ def _structure(case: schema.CaseFile) -> Iterator[Finding]:
 
     last = case.steps[-1]
     if not isinstance(last, schema.EndStep | schema.Again | schema.Parallel | schema.Ai) and last.next is None:
-        yield Finding("E102", f"steps.{last.id}.next", "the last step of the list has no following step", 'end the list with kind = "end"')
+        yield Finding(
+            "E102", f"steps.{last.id}.next", "the last step of the list has no following step", 'end the list with kind = "end"'
+        )
         return
     draws = parameters.sample(case, 0, None)
     horizon = process.full_horizon(case)

@@ -73,18 +73,21 @@ def logit_normal_parameters(low: float, likely: float, high: float, mass: float 
 
 
 def beta_quantile(u: ArrayLike, a: float, b: float) -> Floats:
+    """Quantiles of a Beta distribution."""
     from scipy.special import betaincinv
 
     return np.asarray(betaincinv(a, b, np.asarray(u)), dtype=np.float64)
 
 
 def lognormal_quantile(u: ArrayLike, mu: float, sigma: float) -> Floats:
+    """Quantiles of a lognormal distribution."""
     from scipy.special import ndtri
 
     return np.asarray(np.exp(mu + sigma * ndtri(np.asarray(u))), dtype=np.float64)
 
 
 def logit_normal_quantile(u: ArrayLike, mu: float, sigma: float) -> Floats:
+    """Quantiles of a distribution that is normal on the logit scale."""
     from scipy.special import expit, ndtri
 
     return np.asarray(expit(mu + sigma * ndtri(np.asarray(u))), dtype=np.float64)

@@ -103,6 +103,7 @@ def target_level(case: schema.CaseFile) -> float:
 
 
 def met(case: schema.CaseFile, figures: Mapping[str, float]) -> bool:
+    """Whether the promise is kept by these figures."""
     value, level = target_value(case, figures), target_level(case)
     return value <= level if case.target.direction == "at_most" else value >= level
 
@@ -145,7 +146,9 @@ def _shares(case: schema.CaseFile, ledger: Ledger, chosen: Mask) -> dict[str, fl
 
 def case_costs(case: schema.CaseFile, columns: Mapping[str, Floats], draw: int) -> dict[str, float]:
     """Money of one draw: cost per hour by team, AI cost a case, cost of an error never found."""
-    costs = {f"teams.{t}": columns[f"teams.{t}.cost_per_hour"][draw] for t, s in case.teams.items() if s.cost_per_hour is not None}
+    costs = {
+        f"teams.{t}": columns[f"teams.{t}.cost_per_hour"][draw] for t, s in case.teams.items() if s.cost_per_hour is not None
+    }
     for name in ("ai_cost_per_case", "cost_of_error_never_found"):
         if getattr(case.money, name) is not None:
             costs[name] = columns[f"money.{name}"][draw]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -213,11 +213,12 @@ def _day_factors(case: schema.CaseFile, horizon: Horizon) -> tuple[list[float], 
 
 
 def schema_weekday(day: date) -> schema.Weekday:
+    """The weekday of a date as case files write it."""
     names: tuple[schema.Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     return names[day.weekday()]
 
 
-def _is_month_end(day: date, last_days: int, is_open) -> bool:  # type: ignore[no-untyped-def]
+def _is_month_end(day: date, last_days: int, is_open: Callable[[date], bool]) -> bool:
     """Whether at most `last_days` - 1 open days of the month follow."""
     following, later = 0, day + timedelta(days=1)
     while later.month == day.month:

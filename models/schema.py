@@ -468,7 +468,9 @@ class Work(StepBase):
     kind: Literal["work"]
     team: str
     service: Time
-    factor: Number = Field(default_factory=lambda: Number.model_validate(1.0), description="multiplies the service time; may differ by arm")
+    factor: Number = Field(
+        default_factory=lambda: Number.model_validate(1.0), description="multiplies the service time; may differ by arm"
+    )
     learning: Learning | None = None
 
 
@@ -500,7 +502,9 @@ class Choice(StepBase):
 
     kind: Literal["choice"]
     options: list[Option] = Field(min_length=1)
-    when: list[str] = Field(default_factory=list, description="flags that must be set (a leading ! = not set) for the options to apply")
+    when: list[str] = Field(
+        default_factory=list, description="flags that must be set (a leading ! = not set) for the options to apply"
+    )
     otherwise: str | None = None
 
 
@@ -549,12 +553,16 @@ class Ai(StepBase):
     accuracy: Accuracy = Field(description="pilot accuracy")
     measured: Literal["per_case", "per_field"] = "per_case"
     fields: int = Field(1, ge=1, description="fields that must all be right (per_field)")
-    type_effect: dict[str, Number] = Field(default_factory=dict, description="logit difference of a type from the pilot's accuracy")
+    type_effect: dict[str, Number] = Field(
+        default_factory=dict, description="logit difference of a type from the pilot's accuracy"
+    )
     shift: Number = Field(description="logit shift from pilot to production (cause data)")
     scope_penalty: Number = Field(description="logit shift of types never piloted")
     quality: dict[Name, Quality] = Field(default_factory=dict)
     drift: Drift | None = None
-    cluster_correlation: Share = Field(default_factory=lambda: Share.model_validate(0.0), description="correlation of errors within a cluster")
+    cluster_correlation: Share = Field(
+        default_factory=lambda: Share.model_validate(0.0), description="correlation of errors within a cluster"
+    )
     coverage: Share = Field(description="share of the pilot's outputs accepted without review")
     accepted_error: Share = Field(description="share of all the pilot's outputs that were accepted and wrong")
     time: Time | None = Field(None, description="processing time of the AI itself (the latency of a call, with `system`)")
@@ -580,8 +588,12 @@ class Review(StepBase):
     service: Time
     learning: Learning | None = None
     catch: Share
-    load_slope: Number = Field(default_factory=lambda: Number.model_validate(0.0), description="logit lost per waiting case a rostered head")
-    over_reliance: Number = Field(default_factory=lambda: Number.model_validate(0.0), description="logit lost per logit of accuracy above the pilot's")
+    load_slope: Number = Field(
+        default_factory=lambda: Number.model_validate(0.0), description="logit lost per waiting case a rostered head"
+    )
+    over_reliance: Number = Field(
+        default_factory=lambda: Number.model_validate(0.0), description="logit lost per logit of accuracy above the pilot's"
+    )
     caught: str | None = Field(None, description="where a caught error goes; if left out, on to the next step, corrected")
 
 
@@ -629,7 +641,9 @@ class ApprovalLevel(Strict):
     limit: Duration | None = None
     on_limit: Literal["approve", "delegate", "escalate"] = "delegate"
     delegations: int = Field(1, ge=1, le=5)
-    limit_share: ShareByType = Field(default_factory=lambda: ShareByType.model_validate(1.0), description="share of visits on which the limit applies")
+    limit_share: ShareByType = Field(
+        default_factory=lambda: ShareByType.model_validate(1.0), description="share of visits on which the limit applies"
+    )
     rejects: ShareByType = Field(default_factory=lambda: ShareByType.model_validate(0.0))
 
 
@@ -719,7 +733,22 @@ class EndStep(StepBase):
 
 
 Step = Annotated[
-    Work | Wait | Choice | Flag | Ai | Review | Desk | Approval | SystemCall | GateStep | Collect | Parallel | JoinStep | Discovery | Again | EndStep,
+    Work
+    | Wait
+    | Choice
+    | Flag
+    | Ai
+    | Review
+    | Desk
+    | Approval
+    | SystemCall
+    | GateStep
+    | Collect
+    | Parallel
+    | JoinStep
+    | Discovery
+    | Again
+    | EndStep,
     Field(discriminator="kind"),
 ]
 
@@ -738,7 +767,7 @@ class CaseFile(Strict):
     sources: dict[str, str] = Field(default_factory=dict, description="key -> full citation, for `cite`")
     target: Target
     baseline: Baseline | None = None
-    run: RunSpec = RunSpec()
+    run: RunSpec = Field(default_factory=lambda: RunSpec.model_validate({}))
     money: MoneySpec = MoneySpec()
     calendars: dict[Name, CalendarSpec]
     types: dict[Name, CaseType] = Field(min_length=1)

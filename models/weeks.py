@@ -26,7 +26,8 @@ def by_type(rows: list[Table]) -> Table:
 def learning(start: Floats, half_life_weeks: Floats, weeks: int) -> Floats:
     """Factor of service times: 1 + (start − 1) · 2^(−(w − 1)/half-life) in week w, shape (draws, weeks)."""
     w = np.arange(weeks)
-    return 1 + (start[:, None] - 1) * 2.0 ** (-w / np.maximum(half_life_weeks[:, None], 1e-9))
+    curve: Floats = 1 + (start[:, None] - 1) * 2.0 ** (-w / np.maximum(half_life_weeks[:, None], 1e-9))
+    return curve
 
 
 def adoption(start: Floats, ramp_weeks: Floats, weeks: int) -> Floats:

@@ -77,7 +77,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     """One TOML file as plain data. Raises CaseError (E100) if it is huge, not UTF-8 or not TOML."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise CaseError(str(path), [Problem("E100", "", f"larger than {MAX_BYTES // 1_000_000} MB; a case file is text of some kB")])
+            raise CaseError(
+                str(path), [Problem("E100", "", f"larger than {MAX_BYTES // 1_000_000} MB; a case file is text of some kB")]
+            )
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CaseError(str(path), [Problem("E100", "", f"cannot be read: {error.strerror}")]) from None
@@ -100,7 +102,7 @@ def resolved(path: Path, depth: int = 0) -> dict[str, Any]:
     beside = path.parent / parent
     base_path = beside if beside.is_file() else find(parent)
     base = inherited(resolved(base_path, depth + 1), parent)
-    return merged(base, {k: v for k, v in data.items()}, str(path))
+    return merged(base, data, str(path))
 
 
 def inherited(data: Any, origin: str) -> Any:
@@ -115,7 +117,23 @@ def inherited(data: Any, origin: str) -> Any:
     return data
 
 
-_FORMS = {"value", "low", "likely", "high", "mass", "right", "tried", "effective", "mean", "sd", "as_is", "pilot", "production", "cause", "kind"}
+_FORMS = {
+    "value",
+    "low",
+    "likely",
+    "high",
+    "mass",
+    "right",
+    "tried",
+    "effective",
+    "mean",
+    "sd",
+    "as_is",
+    "pilot",
+    "production",
+    "cause",
+    "kind",
+}
 """Keys that state a value: a child that states one replaces the parent's whole value."""
 
 
@@ -149,7 +167,9 @@ def _merged_steps(base: list[Any], changes: list[Any], file: str) -> list[Any]:
             steps.insert(ids.index(after) + 1, step)
         else:
             place = f"steps.{change['id']}.after"
-            raise CaseError(file, [Problem("E104", place, "a new step says after which step it comes", nearest(str(after), map(str, ids)))])
+            raise CaseError(
+                file, [Problem("E104", place, "a new step says after which step it comes", nearest(str(after), map(str, ids)))]
+            )
     return steps
 
 
@@ -169,7 +189,10 @@ def _problems(error: Any, data: dict[str, Any]) -> list[Problem]:
             message = "is missing"
         elif item["type"] in ("union_tag_invalid", "literal_error", "enum"):
             expected = item.get("ctx", {}).get("expected_tags") or item.get("ctx", {}).get("expected", "")
-            message, remedy = f"{item['input']!r} is not allowed" if item["type"] != "union_tag_invalid" else "unknown kind", f"allowed: {expected}"
+            message, remedy = (
+                f"{item['input']!r} is not allowed" if item["type"] != "union_tag_invalid" else "unknown kind",
+                f"allowed: {expected}",
+            )
         found.append(Problem(code, place, message, remedy))
     return list(dict.fromkeys(found))
 

@@ -51,7 +51,13 @@ def columns_of(draws: Draws, arm: Arm) -> Scope:
 
 
 def run_arm(
-    case: CaseFile, draws: Draws, position: int, arm: Arm, future: int, unlocated: Mapping[str, Floats], horizon: Horizon | None = None
+    case: CaseFile,
+    draws: Draws,
+    position: int,
+    arm: Arm,
+    future: int,
+    unlocated: Mapping[str, Floats],
+    horizon: Horizon | None = None,
 ) -> Run:
     """Simulates one future of one draw in one arm. `unlocated`: step -> days per visit, shape (1,)."""
     one = draws.select([position])
@@ -64,7 +70,9 @@ def run_arm(
     return Run(arm, draws.numbers[position], future, ledger, result, check_laws(ledger))
 
 
-def solve_baseline(case: CaseFile, draws: Draws, position: int, shares: Mapping[str, float] | None = None, median: bool = False) -> b.Solved | b.Rejected:
+def solve_baseline(
+    case: CaseFile, draws: Draws, position: int, shares: Mapping[str, float] | None = None, median: bool = False
+) -> b.Solved | b.Rejected:
     """The unlocated days of one draw, so that its as-is arm reproduces its draw of the baseline."""
     assert case.baseline is not None
     number = None if median else draws.numbers[position]
@@ -153,7 +161,9 @@ class VerdictStudy:
 
 def verdict(case: CaseFile, draws: int, seed: int, progress: Progress = quiet) -> VerdictStudy:
     """Simulates as-is, pilot and production under `draws` accepted draws and judges the promise."""
-    results, rejected, laws = [], [], []
+    results: list[DrawResult] = []
+    rejected: list[b.Rejected] = []
+    laws: list[LawCheck] = []
     number = 0
     while len(results) < draws:
         progress("futures", len(results), draws)
@@ -219,7 +229,9 @@ def _perfect(case: CaseFile, seed: int, progress: Progress) -> Outcome | None:
     progress("an AI without errors", 0, 1)
     draws = parameters.sample(case, seed, None)
     unlocated, _ = _median_baseline(case, draws)
-    return run_arm(case, with_values(draws, {f"steps.{a}.{k}": v for a in ais for k, v in PERFECT.items()}), 0, "production", 0, unlocated).outcome
+    return run_arm(
+        case, with_values(draws, {f"steps.{a}.{k}": v for a in ais for k, v in PERFECT.items()}), 0, "production", 0, unlocated
+    ).outcome
 
 
 def with_values(draws: Draws, values: Mapping[str, float]) -> Draws:

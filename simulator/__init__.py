@@ -1,0 +1,1 @@
+"""Discrete-event simulation of workflows: no AI, no invoices, no money."""

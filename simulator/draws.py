@@ -1,7 +1,8 @@
 """Addressed random numbers: Philox4x32-10, a counter-based generator.
 
-Every number is a pure function of (seed; future, entity, purpose, detail), so a change to one part of a model moves no draw of
-any other part. Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011). Addresses: docs/workflow.md section 4.
+Every number is a pure function of (seed; future, entity, purpose, detail), so a change to one part of a model moves no draw
+of any other part. Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
+Addresses: docs/workflow.md section 4.
 """
 
 from __future__ import annotations
@@ -77,10 +78,12 @@ def case_entity(day: ArrayLike, ordinal: ArrayLike) -> NDArray[np.uint64]:
 
 
 def entity_of(kind: Entity, index: int) -> int:
+    """Entity number of the `index`-th thing of a kind."""
     return (int(kind) << 30) + index
 
 
 def detail_of(visit: int, token: int = 0, slot: int = 0) -> int:
+    """The last word of an address."""
     return (visit << 20) + (token << 16) + slot
 
 

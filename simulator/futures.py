@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator import draws
-from simulator.clock import DAY, WEEK, Calendar
+from simulator.clock import DAY, WEEK, Calendar, week_index
+from simulator.distributions import Distribution
 from simulator.draws import DAY_OFFSET, MAX_ORDINAL, Entity
 from simulator.program import Program
-from simulator.distributions import Distribution
 from simulator.workflow import Arrivals, Gate, Interruption, Pool
 
 Ints = NDArray[np.int64]
@@ -235,7 +236,7 @@ class _Source:
                 changes[end] = changes.get(end, 0) - units
         units, segments = 0, []
         edges = sorted(changes)
-        for edge, following in zip(edges, edges[1:], strict=False):
+        for edge, following in pairwise(edges):
             units += changes[edge]
             segments.append((edge, following, units))
         if pool.absence is not None:
@@ -251,7 +252,7 @@ class _Source:
         result = []
         for start, end, units in segments:
             cuts = [start, *(e for e in edges if start < e < end), end]
-            for a, b in zip(cuts, cuts[1:], strict=False):
+            for a, b in pairwise(cuts):
                 missing = sum(any(s <= a < e for s, e in windows) for windows in away[:units])
                 result.append((a, b, units - missing))
         return result
@@ -266,11 +267,11 @@ def _by_week(calendar: Calendar) -> list[tuple[int, int, int]]:
     """Windows cut at go-live and at week boundaries: (start, end, week)."""
     pieces = []
     for start, end in zip(calendar.starts, calendar.ends, strict=True):
-        while start < end:
-            week = 0 if start < 0 else 1 + start // WEEK
-            cut = min(end, week * WEEK)
-            pieces.append((start, cut, week))
-            start = cut
+        at = start
+        while at < end:
+            week = week_index(at)
+            pieces.append((at, min(end, week * WEEK), week))
+            at = pieces[-1][1]
     return pieces
 
 
@@ -285,4 +286,3 @@ def _merge(segments: list[tuple[int, int, int]]) -> Capacity:
         else:
             merged.append((start, end, units))
     return Capacity(tuple(s for s, _, _ in merged), tuple(e for _, e, _ in merged), tuple(u for _, _, u in merged))
-

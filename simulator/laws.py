@@ -1,9 +1,9 @@
 """Laws that every ledger must obey, checked on every simulation.
 
 They hold for any workflow and any numbers, so a law that fails means a fault in the simulation, never in the scenario.
-The two sides of a law do not come from the same columns: the number in the system is swept over arrivals and ends in the
-case table, times in it are added up from the visits; a pool's queue is swept over its own rows, its waits end when the
-next row of the case begins. All of it is arithmetic with whole seconds.
+The two sides of a law do not come from the same columns: the number in the system is swept over arrivals and ends in
+the case table, times in it are added up from the visits; a pool's queue is swept over its own rows, its waits end when
+the next row of the case begins. All of it is arithmetic with whole seconds, in place where that saves memory traffic.
 """
 
 from __future__ import annotations
@@ -59,17 +59,18 @@ class _Rows:
     entered: Ints
     started: Ints
     until: Ints  # the end, or the stop
+    covered: Ints  # the latest `until` among this and the earlier rows of the case
 
     @classmethod
-    def of(cls, ledger: Ledger) -> _Rows:
+    def of(cls, ledger: Ledger, only: Bools | None = None) -> _Rows:
         visits = ledger.visits
-        until = np.where(visits["ended"] == OPEN, ledger.program.stop, visits["ended"])
-        return cls(ledger, visits["case"], visits["entered"], visits["started"], until)
-
-    def where(self, mask: Bools) -> _Rows:
-        if mask.all():
-            return self
-        return _Rows(self.ledger, *(column[mask] for column in (self.case, self.entered, self.started, self.until)))
+        columns = [visits["case"], visits["entered"], visits["started"]]
+        columns.append(np.where(visits["ended"] == OPEN, ledger.program.stop, visits["ended"]))
+        case, entered, started, until = columns if only is None else (column[only] for column in columns)
+        offset = case * SPAN
+        covered = np.maximum.accumulate(until + offset)
+        covered -= offset
+        return cls(ledger, case, entered, started, until, covered)
 
     def first(self) -> Bools:
         """The first row of its case."""
@@ -78,11 +79,6 @@ class _Rows:
     def last(self) -> Bools:
         """The last row of its case."""
         return np.append(self.case[1:] != self.case[:-1], True)[: len(self.case)]
-
-    def covered_until(self) -> Ints:
-        """The latest end among this and the earlier rows of the case."""
-        offset = self.case * SPAN
-        return np.asarray(np.maximum.accumulate(offset + self.until) - offset, dtype=np.int64)
 
     def left(self) -> Ints:
         """When the token left the step: when the next row begins (in cases that forked: when the row itself ends)."""
@@ -133,11 +129,12 @@ def _tiling(ledger: Ledger, rows: _Rows) -> LawCheck:
 
     A visit of zero seconds cannot overlap, and may stand after one of another token that began at the same instant.
     """
-    path = rows.where(longest_path(ledger))
-    covered, first, arrival, ends = path.covered_until(), path.first(), ledger.cases["arrival"], _case_until(ledger)
-    before = np.where(first, arrival[path.case], np.append(OPEN, covered[:-1]))
+    mask = longest_path(ledger)
+    path = rows if mask.all() else _Rows.of(ledger, mask)
+    first, arrival, ends = path.first(), ledger.cases["arrival"], _case_until(ledger)
+    before = np.where(first, arrival[path.case], np.append(OPEN, path.covered[:-1]))
     overlap = (path.entered < before) & (first | (path.until > path.entered))
-    wrong = (path.entered > before) | overlap | path.last() & (covered != ends[path.case])
+    wrong = (path.entered > before) | overlap | path.last() & (path.covered != ends[path.case])
     empty = np.ones(len(ends), dtype=np.bool_)
     empty[path.case] = False
     skipped = empty & (ends != arrival) & (arrival < ledger.program.stop)
@@ -152,9 +149,8 @@ def _little(ledger: Ledger, rows: _Rows) -> LawCheck:
     keys = np.sort(np.clip(np.concatenate(events), program.begin * 2, program.stop * 2))
     number = np.cumsum((keys & 1) * 2 - 1)
     area = int(number[:-1] @ np.diff(keys >> 1))
-    covered = rows.covered_until()
-    before = np.where(rows.first(), rows.entered, np.append(OPEN, covered[:-1]))
-    total = int((covered - np.maximum(before, rows.entered)).sum())
+    before = np.where(rows.first(), rows.entered, np.append(OPEN, rows.covered[:-1]))
+    total = int((rows.covered - np.maximum(before, rows.entered)).sum())
     mean = area / max(1, program.stop - program.begin)
     text = f"On average {mean:,.1f} cases were in progress; their times add up to the same {area / DAY:,.1f} days."
     return _equal("Little's law", area, total, text)
@@ -183,9 +179,9 @@ USE = np.asarray([0, -1, 0, 0, 0, 1], dtype=np.int8)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Path:
-    """A pool's events in order, the state after each (waiting, units in use, units present), and the seconds it lasted."""
+    """A pool's events in order, the state after each (waiting, units in use and present), and how long it lasted."""
 
-    code: Ints
+    code: NDArray[np.uint8]
     waiting: Ints
     use: Ints
     units: Ints
@@ -194,12 +190,13 @@ class _Path:
 
     @classmethod
     def of(cls, keys: Ints, units: Ints) -> _Path:
-        """From sorted keys (time and code) and the units after each change of capacity."""
-        code = keys & (2**CODE_BITS - 1)
-        lengths = np.diff(np.append(np.flatnonzero(code == CAPACITY), len(keys)))
-        present = np.repeat(units, lengths)
-        waiting, use = (np.cumsum(delta[code], dtype=np.int64) for delta in (QUEUE, USE))
-        seconds = np.diff(keys >> CODE_BITS, append=keys[-1:] >> CODE_BITS)
+        """From sorted keys (time and code; overwritten) and the units after each change of capacity."""
+        code = keys.astype(np.uint8)
+        code &= 2**CODE_BITS - 1
+        present = np.repeat(units, np.diff(np.append(np.flatnonzero(code == CAPACITY), len(keys))))
+        waiting, use = (np.cumsum(np.take(delta, code), dtype=np.int64) for delta in (QUEUE, USE))
+        keys >>= CODE_BITS
+        seconds = np.diff(keys, append=keys[-1:])
         return cls(code, waiting, use, present, seconds, seconds * (present > 0))
 
     def allowed(self) -> Ints:
@@ -221,27 +218,27 @@ class _Visits:
     until: Ints
     left: Ints
     served: Bools
+    leaves: Ints  # when the visit stopped waiting
 
     @classmethod
     def of(cls, rows: _Rows, left: Ints, pool: int) -> _Visits:
         row = np.flatnonzero(rows.ledger.visits["pool"] == pool)
-        started = rows.started[row]
-        return cls(row, rows.entered[row], started, rows.until[row], left[row], started != OPEN)
-
-    @property
-    def leaves(self) -> Ints:
-        """When the visit stopped waiting."""
-        return np.where(self.served, self.started, self.until)
+        started, until = rows.started[row], rows.until[row]
+        served = started != OPEN
+        return cls(row, rows.entered[row], started, until, left[row], served, np.where(served, started, until))
 
     def path(self, capacity: Capacity, begin: int, stop: int) -> _Path:
-        changes = _capacity_changes(capacity, begin, stop)
-        lasting = self.served & (self.until > self.started)
-        kind = np.where(self.served, np.where(lasting, START, PASS), LEAVE)
-        groups = (
-            ([t for t, _ in changes], CAPACITY), (self.entered, ENTER), (self.leaves, kind), (self.until[lasting], END),
-        )  # fmt: skip
-        parts = [((np.clip(t, begin, stop) - begin) << CODE_BITS) + code for t, code in groups]
-        return _Path.of(np.sort(np.concatenate(parts)), np.asarray([u for _, u in changes], dtype=np.int64))
+        changes = np.asarray(_capacity_changes(capacity, begin, stop), dtype=np.int64)
+        lasting = self.until > self.leaves  # not true of those that never start
+        kind = np.where(self.served, np.where(lasting, np.int8(START), np.int8(PASS)), np.int8(LEAVE))
+        groups = (changes[:, 0], CAPACITY), (self.entered, ENTER), (self.leaves, kind), (self.until[lasting], END)
+        keys = np.concatenate([time for time, _ in groups])
+        np.clip(keys, begin, stop, out=keys)
+        keys -= begin
+        keys <<= CODE_BITS
+        keys += np.concatenate([np.broadcast_to(np.asarray(code, dtype=np.int8), len(time)) for time, code in groups])
+        keys.sort()
+        return _Path.of(keys, changes[:, 1])
 
 
 def _capacity_changes(capacity: Capacity, begin: int, stop: int) -> list[tuple[int, int]]:
@@ -313,27 +310,53 @@ def _no_idle_unit(ledger: Ledger, pool: int, path: _Path) -> LawCheck:
 def _order(ledger: Ledger, pool: int, visits: _Visits) -> LawCheck:
     """No start while a visit that ranks higher (priority, then waiting since, case, token) keeps waiting.
 
-    A visit waits through instant s if entered < s < leaves. Sorted by rank, the running maximum of `leaves` shows
-    whether an earlier one of the same priority does; of those that rank higher by priority, entries before s are compared
-    with departures up to s. Visits that enter and start in one instant are compared only with those that waited before.
+    A visit waits through instant s if entered < s < leaves. Of those that rank higher by priority, entries before s are
+    compared with departures up to s.
     """
     program = ledger.program
-    step, case = (ledger.visits[column][visits.row] for column in ("step", "case"))
     classes = np.unique(program.priority[program.steps[:, F.POOL] == pool])
-    rank = np.searchsorted(classes, program.priority)[step, ledger.cases["type"][case]]
-    bits = len(rank).bit_length()
-    keys = np.sort((rank * SPAN + visits.entered - program.begin << bits) + np.arange(len(rank)))
-    by_rank = keys & (2**bits - 1)
-    entered, leaves, served = visits.entered[by_rank], visits.leaves[by_rank], visits.served[by_rank]
-    offset = rank[by_rank] * SPAN
-    before = np.append(-SPAN, np.maximum.accumulate(leaves + offset)[:-1]) - offset
-    new = np.append(True, np.diff(keys >> bits) != 0)
-    together = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
-    wrong = served & (np.where(entered < leaves, before, before[together]) > leaves)
+    rank = _rank(ledger, visits, classes)
+    wrong = _overtaken(visits, rank, program.begin)
     for k in range(1, len(classes)):
         higher, starts = (rank < k) & (visits.entered < visits.leaves), visits.started[(rank == k) & visits.served]
+        starts.sort()
         waiting = np.searchsorted(np.sort(visits.entered[higher]), starts)
         waiting -= np.searchsorted(np.sort(visits.leaves[higher]), starts, side="right")
         wrong = np.append(wrong, waiting > 0)
     name = program.pool_names[pool]
     return _count(f"order of service: {name}", wrong, f"{name} always took the visit that ranked first.")
+
+
+def _rank(ledger: Ledger, visits: _Visits, classes: Ints) -> Ints:
+    """Which of the priorities in use each visit has; 0 goes first."""
+    if len(classes) == 1:
+        return np.zeros(len(visits.row), dtype=np.int64)
+    step, case = (ledger.visits[column][visits.row] for column in ("step", "case"))
+    return np.searchsorted(classes, ledger.program.priority)[step, ledger.cases["type"][case]]
+
+
+def _overtaken(visits: _Visits, rank: Ints, begin: int) -> Bools:
+    """Of the visits in the order of their rank: which started before one of the same priority that ranks higher.
+
+    The running maximum of `leaves` shows whether an earlier one still waited. A visit that enters and starts in one
+    instant is compared only with those that waited before that instant.
+    """
+    bits = len(rank).bit_length()
+    keys = rank * SPAN
+    keys += visits.entered
+    keys -= begin
+    keys <<= bits  # visits in the order of the ledger: by case, then token
+    keys += np.arange(len(rank))
+    keys.sort()
+    by_rank = keys & (2**bits - 1)
+    keys >>= bits
+    leaves = visits.leaves[by_rank]
+    offset = rank[by_rank] * SPAN if len(rank) and rank.any() else 0
+    before = np.maximum.accumulate(leaves + offset)
+    before[1:] = before[:-1]
+    before[:1] = -SPAN
+    before -= offset
+    suspect = np.flatnonzero((before > leaves) & visits.served[by_rank])
+    same_instant = visits.entered[by_rank[suspect]] == leaves[suspect]
+    earlier = np.where(same_instant, before[np.searchsorted(keys, keys[suspect])], before[suspect])
+    return np.asarray(earlier > leaves[suspect])

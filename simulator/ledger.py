@@ -15,7 +15,7 @@ from simulator.clock import Calendar
 from simulator.futures import Future
 from simulator.program import F, Op, Program
 
-OPEN = -1
+OPEN = -(2**31)
 """A time at or after the stop."""
 
 PACKED_VISIT = np.dtype(

@@ -6,14 +6,14 @@ tables below; every number that may differ between draws is a column of `slots`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.checks import WorkflowError, check, marks_of, tokens_of
+from simulator.checks import Problem, WorkflowError, check, marks_of, tokens_of
 from simulator.clock import Calendar
 from simulator.distributions import Column, Distribution, Kind
 from simulator.workflow import (
@@ -173,7 +173,7 @@ class _Lowering:
         steps = np.full((len(flow.steps), len(F)), -1, dtype=np.int64)
         priority = np.zeros((len(flow.steps), len(flow.types)), dtype=np.int64)
         covers = np.zeros((len(flow.steps), len(flow.steps)), dtype=np.int64)
-        context = _Context(number, {m: i for i, m in enumerate(marks)}, self._pool_numbers(endpoints), endpoints)
+        context = _Context(number, {m: i for i, m in enumerate(marks)}, {p.name: i for i, p in enumerate(flow.pools)}, endpoints)
         for i, step in enumerate(flow.steps):
             row = {F.OP: int(OPS[type(step)]), F.TOKEN: token[step.id], **self._step(step, context)}
             for column, value in row.items():
@@ -246,7 +246,8 @@ class _Lowering:
         lowered = distribution.lowered()
         kink = -1 if lowered.kink is None else self.slot(f"{name}.kink", *lowered.kink)
         if lowered.kind is Kind.TABLE:
-            assert lowered.nodes_u is not None and lowered.nodes_x is not None
+            assert lowered.nodes_u is not None
+            assert lowered.nodes_x is not None
             nodes, x = len(lowered.nodes_u), lowered.nodes_x
             first = self._append(f"{name}.u", lowered.nodes_u)
             self._append(f"{name}.x", x)
@@ -288,9 +289,6 @@ class _Lowering:
             if limited:
                 pools.append([i, self.slot(f"endpoints.{endpoint.name}.gap", endpoint.gap_seconds)])
         return pools, endpoints
-
-    def _pool_numbers(self, endpoints: Sequence[int]) -> dict[str, int]:
-        return {p.name: i for i, p in enumerate(self.workflow.pools)}
 
     def _step(self, step: Step, known: _Context) -> dict[F, int]:
         name, at = step.id, known.number
@@ -340,9 +338,9 @@ class _Lowering:
             case Mark():
                 return self._mark(step, known)
 
-    def _targets(self, numbers: object) -> int:
+    def _targets(self, numbers: Iterable[int]) -> int:
         first = len(self.targets)
-        self.targets.extend(numbers)  # type: ignore[arg-type]
+        self.targets.extend(numbers)
         return first
 
     def _attempts(self, step: Attempts, known: _Context) -> dict[F, int]:
@@ -393,7 +391,5 @@ def _matrix(rows: list[list[int]], width: int) -> Ints:
     return np.asarray(rows, dtype=np.int64).reshape(len(rows), width)
 
 
-def _problem(place: str, message: str):  # type: ignore[no-untyped-def]
-    from simulator.checks import Problem
-
+def _problem(place: str, message: str) -> Problem:
     return Problem(f"steps.{place}", message)

@@ -36,7 +36,7 @@ def quantile_of(program: Program, number: int, row: Sequence[float]) -> Quantile
 def _closed_form(kind: Kind, p: Sequence[float]) -> Quantile:
     match kind:
         case Kind.CONSTANT:
-            return lambda u: p[0]
+            return lambda _: p[0]
         case Kind.EXPONENTIAL:
             return lambda u: -p[0] * math.log(1.0 - u)
         case Kind.LOGNORMAL:

@@ -12,12 +12,11 @@ from heapq import heappop, heappush
 import simpy
 from simpy.events import Event, EventPriority, Timeout
 
-from simulator import draws
 from simulator.clock import NEVER
 from simulator.futures import Capacity, Future
 from simulator.ledger import Ledger, Result, build
 from simulator.program import F, Op, Program
-from simulator.steps import GONE, Case, Decoder, Token, rounded
+from simulator.steps import GONE, Decoder, Token, cases_of, rounded
 
 LAST = EventPriority(2)
 """SimPy priority of the dispatcher: after all events of an instant."""
@@ -102,8 +101,7 @@ class _Run:
             for i, f in enumerate(self.field)
             if f[F.OP] == Op.ATTEMPTS and f[F.POOL] >= 0
         }
-        entities = draws.case_entity(future.day, future.ordinal).tolist()
-        self.cases = [Case(i, future, entities[i], len(self.field)) for i in range(len(future))]
+        self.cases = cases_of(future, len(self.field))
 
     def ledger(self) -> Ledger:
         if self.cases:
@@ -220,7 +218,7 @@ class _Run:
     def _start(self, token: Token, number: int, now: int) -> None:
         """Gives a unit to a token and says when it is done."""
         pool, step = self.pools[number], token.step
-        token.waiting, token.holding, token.timer = False, number, -1
+        token.waiting, token.holding = False, number
         pool.in_use += 1
         pool.change_waiting(now, -1)
         pool.free_from = now + pool.gap_seconds
@@ -237,7 +235,7 @@ class _Run:
         """One attempt at a limited endpoint: its end, and what comes after it."""
         step, k = token.step, token.attempt
         attempt, back_off = self.attempt[step]
-        seconds, ok = attempt(token.case, token.first_visit, token.visit, k, now)
+        seconds, ok = attempt(token, token.visit, k, now)
         bit = 1 << self.field[step][F.C]
         if not ok and k + 1 < self.field[step][F.D]:
             token.attempt, token.back_off = k + 1, back_off(k)

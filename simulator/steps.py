@@ -1,7 +1,8 @@
 """What each primitive does to a token, written to be read (docs/workflow.md section 5).
 
-`Decoder` turns a program and one row of slots into one function a step. Such a function takes a token, moves it on (sets `token.step`), writes the row of
-the visit, and answers how long the token waits: seconds (0 = go on now), `UNTIL_CALLED` or `FOREVER`.
+`Decoder` turns a program and one row of slots into one function a step. Such a function takes a token and the present second, moves
+the token on (sets `token.step`), writes the row of the visit, and answers how long the token waits: seconds (0 = go on now),
+`UNTIL_CALLED` or `FOREVER`.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from simulator import draws
-from simulator.clock import HOUR, NEVER, WEEK, Calendar
+from simulator.clock import HOUR, NEVER, Calendar, week_index
 from simulator.draws import Entity
 from simulator.futures import Future
-from simulator.ledger import Result
+from simulator.ledger import OPEN, Result
 from simulator.program import Action, F, Op, Program
 from simulator.quantiles import quantile_of
 
 UNTIL_CALLED = -1
 FOREVER = -2
+NO_BACK_OFF = -1
 GONE = -1
 """The step number of a token that has left."""
 
@@ -43,24 +45,21 @@ class Case:
         "visits",
     )
 
-    def __init__(self, index: int, future: Future, entity: int, steps: int) -> None:
+    def __init__(self, index: int, facts: tuple[int, int, int, float, int], steps: int) -> None:
         self.index = index
-        self.entity = entity
-        self.type = int(future.type[index])
-        self.cluster = int(future.cluster[index])
-        self.ratio = float(future.ratio[index])
-        self.arrival_week = week_of(int(future.arrival[index]))
+        self.entity, self.type, self.cluster, self.ratio, arrival = facts
+        self.arrival_week = week_index(arrival)
         self.visits = [0] * steps
         self.joins: dict[int, list[tuple[Token, int]]] = {}
         self.root = Token(self, 0, 0, 0)
-        self.ended = -1
+        self.ended = OPEN
         self.end_result = -1
 
 
 class Token:
     """A case's place in the workflow; a fork has one a branch."""
 
-    __slots__ = ("attempt", "back_off", "case", "due", "entered", "entry", "first_visit", "holding", "marks", "number",
+    __slots__ = ("attempt", "back_off", "case", "due", "entered", "entry", "holding", "hopeless", "marks", "number",
                  "parent", "resume", "step", "timer", "visit", "waiting")  # fmt: skip
 
     def __init__(self, case: Case, number: int, step: int, marks: int, parent: Token | None = None) -> None:
@@ -75,9 +74,17 @@ class Token:
         self.waiting = False  # in a queue or a batch
         self.entered = self.visit = 0  # of the visit in progress
         self.holding = -1  # the pool whose unit it uses
-        self.attempt = self.first_visit = 0  # of a call to a limited endpoint
-        self.back_off = 0
+        self.attempt = 0  # of a call to a limited endpoint
+        self.hopeless = False  # the call fails whatever is tried
+        self.back_off = NO_BACK_OFF
         self.resume: Callable[[object], None] | None = None  # how the engine lets it go on
+
+
+def cases_of(future: Future, steps: int) -> list[Case]:
+    """All cases of a future, in the order of their numbers."""
+    entities = draws.case_entity(future.day, future.ordinal).tolist()
+    columns = (entities, future.type.tolist(), future.cluster.tolist(), future.ratio.tolist(), future.arrival.tolist())
+    return [Case(i, facts, steps) for i, facts in enumerate(zip(*columns, strict=True))]
 
 
 Enter = Callable[[Token, int], int]
@@ -95,10 +102,6 @@ class Engine(Protocol):
     def gather(self, token: Token, step: int, now: int) -> None: ...
     def go_on(self, token: Token, in_seconds: int) -> None: ...
     def load(self, pool: int, now: int) -> float: ...
-
-
-def week_of(second: int) -> int:
-    return 0 if second < 0 else 1 + second // WEEK
 
 
 def rounded(seconds: float) -> int:
@@ -143,7 +146,7 @@ class Decoder:
 
         def enter(token: Token, now: int) -> int:
             visit = count(token, i)
-            seconds = rounded(quantile(first(token.case, visit)) * at(factor[token.case.type], week_of(now)))
+            seconds = rounded(quantile(first(token.case, visit)) * at(factor[token.case.type], week_index(now)))
             return leave(token, visit, now, now + seconds if clock is None else clock.add(now, seconds), next_step)
 
         return enter
@@ -203,7 +206,7 @@ class Decoder:
         """Service time of a visit that starts now."""
         quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
         factor, first = self.table(self.field[i][F.TABLE]), self.uniform.first(i)
-        return lambda token, now: rounded(quantile(first(token.case, token.visit)) * at(factor[token.case.type], week_of(now)))
+        return lambda token, now: rounded(quantile(first(token.case, token.visit)) * at(factor[token.case.type], week_index(now)))
 
     def branch(self, i: int) -> Enter:
         first = self.uniform.first(i)
@@ -215,13 +218,14 @@ class Decoder:
 
         def enter(token: Token, now: int) -> int:
             visit, case, marks = count(token, i), token.case, token.marks
-            for required, forbidden, targets, tables in rules:
+            for rule in rules:
+                required, forbidden, targets, tables = rule
                 if marks & required == required and not marks & forbidden:
                     break
             token.step = targets[-1]
             if tables:
                 u, total = first(case, visit), 0.0
-                week = case.arrival_week if by_arrival else week_of(now)
+                week = case.arrival_week if by_arrival else week_index(now)
                 for target, table in zip(targets, tables, strict=False):
                     total += at(table[case.type], week)
                     if u < total:
@@ -263,7 +267,7 @@ class Decoder:
         first, second, cluster = self.uniform.first(i), self.uniform.second(i), self.uniform.cluster(i)
 
         def happens(case: Case, visit: int, now: int) -> bool:
-            p = at(base[case.type], week_of(now))
+            p = at(base[case.type], week_index(now))
             if 0.0 < p < 1.0 and (volume_slope or pool >= 0):
                 logit = math.log(p / (1.0 - p)) + volume_slope * (case.ratio - 1.0)
                 logit -= load_slope * engine.load(pool, now) if pool >= 0 else 0.0
@@ -287,7 +291,7 @@ class Decoder:
             visit, time = count(token, i), now
             token.timer = -1
             for k in range(limit):
-                seconds, ok = attempt(token.case, visit, visit, k, time)
+                seconds, ok = attempt(token, visit, k, time)
                 time += seconds
                 if ok:
                     break
@@ -306,38 +310,36 @@ class Decoder:
 
         def enter(token: Token, now: int) -> int:
             token.timer = -1
-            if token.back_off:
-                wait, token.back_off = token.back_off, 0
+            if token.back_off != NO_BACK_OFF:
+                wait, token.back_off = token.back_off, NO_BACK_OFF
                 row = (token.case.index, token.number, i, token.visit, -1, now, now, now + wait, int(Result.BACK_OFF))
                 engine.rows.append(row)
                 return wait
             token.visit, token.entered = count(token, i), now
-            if token.attempt == 0:
-                token.first_visit = token.visit
             engine.queue(token, pool, priority[token.case.type], now)
             return UNTIL_CALLED
 
         return enter
 
-    def attempt(self, i: int) -> Callable[[Case, int, int, int, int], tuple[int, bool]]:
+    def attempt(self, i: int) -> Callable[[Token, int, int, int], tuple[int, bool]]:
         """Length and success of attempt k of a visit that starts at `time`."""
-        week_now, down = week_of, self.engine.future.down[self.field[i][F.A]]
+        down = self.engine.future.down[self.field[i][F.A]]
         quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
         transient, permanent = self.table(self.field[i][F.TABLE]), self.table(self.field[i][F.E])
         timeout, uniform = rounded(self.row[self.field[i][F.B]]), self.uniform
 
-        def attempt(case: Case, first_visit: int, visit: int, k: int, time: int) -> tuple[int, bool]:
+        def attempt(token: Token, visit: int, k: int, time: int) -> tuple[int, bool]:
+            case, week = token.case, week_index(time)
+            if k == 0:
+                hopeless = at(permanent[case.type], week)
+                token.hopeless = hopeless > 0.0 and uniform.at(i, case, visit, 0)[0] < hopeless
             if down.is_open(time):
                 return timeout, False
             latency_u, transient_u = uniform.at(i, case, visit, 1 + k)
             latency = rounded(quantile(latency_u))
             if latency > timeout:
                 return timeout, False
-            week = week_now(time)
-            hopeless = at(permanent[case.type], week)
-            if hopeless > 0.0 and uniform.at(i, case, first_visit, 0)[0] < hopeless:
-                return latency, False
-            return latency, transient_u >= at(transient[case.type], week)
+            return latency, not token.hopeless and transient_u >= at(transient[case.type], week)
 
         return attempt
 

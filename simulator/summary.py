@@ -149,37 +149,39 @@ def pool_weeks(ledger: Ledger) -> tuple[PoolWeeks, ...]:
     """Load and mean queue of every pool by calendar week."""
     program, v = ledger.program, ledger.visits
     edges = np.arange(program.begin // WEEK, -(-program.stop // WEEK) + 1) * WEEK
-    number = edges[:-1] // WEEK + 1
+    week = np.maximum(edges[:-1] // WEEK + 1, 0)
     results = []
     for pool, name in enumerate(program.pool_names):
         capacity = ledger.future.capacity[pool]
         clock = capacity.open_time()
         mine = v["pool"] == pool
-        until = np.where(v["ended"] == OPEN, program.stop, v["ended"])[mine]
         entered = v["entered"][mine]
+        until = np.where(v["ended"] == OPEN, program.stop, v["ended"])[mine]
         started = np.where(v["started"][mine] == OPEN, until, v["started"][mine])
-        busy = np.asarray([_open_overlap(clock, started, until, a, b) for a, b in zip(edges, edges[1:], strict=False)])
-        queue = np.asarray([_overlap(entered, started, a, b) for a, b in zip(edges, edges[1:], strict=False)])
-        hours = np.asarray([_capacity_seconds(capacity, a, b) for a, b in zip(edges, edges[1:], strict=False)]) / 3600
-        results.append(PoolWeeks(name, np.maximum(number, 0), hours, busy / 3600, queue / WEEK))
+        busy = np.diff(_before(open_until(clock, started), open_until(clock, until), open_until(clock, edges)))
+        queue = np.diff(_before(entered, started, edges))
+        hours = np.diff(_capacity_seconds(capacity, edges)) / 3600
+        results.append(PoolWeeks(name, week, hours, busy / 3600, queue / WEEK))
     return tuple(results)
 
 
-def _overlap(start: Ints, end: Ints, a: int, b: int) -> float:
-    return float(np.maximum(0, np.minimum(end, b) - np.maximum(start, a)).sum())
+def _before(start: Ints, end: Ints, edges: Ints) -> Floats:
+    """Total length of the intervals [start, end) that lies before each edge."""
+
+    def part(points: Ints) -> Floats:
+        ordered = np.sort(points)
+        below = np.searchsorted(ordered, edges, side="right")
+        total = np.concatenate([[0], np.cumsum(ordered)])
+        return np.asarray(total[below] + (len(ordered) - below) * edges, dtype=np.float64)
+
+    return part(end) - part(start)
 
 
-def _open_overlap(clock: object, start: Ints, end: Ints, a: int, b: int) -> float:
-    from simulator.clock import Calendar
-
-    assert isinstance(clock, Calendar)
-    lo, hi = np.clip(start, a, b), np.clip(end, a, b)
-    return float((open_until(clock, hi) - open_until(clock, lo)).sum())
-
-
-def _capacity_seconds(capacity: Capacity, a: int, b: int) -> float:
-    starts, ends, units = (np.asarray(x, dtype=np.float64) for x in (capacity.starts, capacity.ends, capacity.units))
-    return float((np.maximum(0, np.minimum(ends, b) - np.maximum(starts, a)) * units).sum())
+def _capacity_seconds(capacity: Capacity, edges: Ints) -> Floats:
+    """Unit-seconds of capacity before each edge."""
+    starts, ends, units = (np.asarray(x, dtype=np.int64) for x in (capacity.starts, capacity.ends, capacity.units))
+    length = np.clip(edges[:, None], starts, ends) - starts
+    return np.asarray((length * units).sum(axis=1), dtype=np.float64)
 
 
 def backlog_by_week(ledger: Ledger) -> Ints:

@@ -17,18 +17,22 @@ Floats = NDArray[np.float64]
 
 
 def wrong_mark(ai: str) -> str:
+    """The mark of a case whose AI output is wrong."""
     return f"{ai}.wrong"
 
 
 def handled_mark(ai: str) -> str:
+    """The mark of a case that the AI has worked on."""
     return f"{ai}.handled"
 
 
 def accepted_mark(ai: str) -> str:
+    """The mark of a case whose output passed without review."""
     return f"{ai}.accepted"
 
 
 def late_mark(ai: str) -> str:
+    """The mark of a case whose error was found late."""
     return f"{ai}.found_late"
 
 
@@ -207,7 +211,13 @@ def review(build: Builder, step: schema.Review) -> list[w.Step]:
     caught = build.entry(step.caught) if step.caught else following
     return [
         w.Serve(name, step.team, law(at, "service", step.service), f"{name}.caught", factor, _priority(build)),
-        w.Mark(f"{name}.caught", f"{name}.caught", (w.MarkRule(catch, w.Condition.of(wrong)), w.MarkRule(never)), f"{name}.fixed", "assign"),
+        w.Mark(
+            f"{name}.caught",
+            f"{name}.caught",
+            (w.MarkRule(catch, w.Condition.of(wrong)), w.MarkRule(never)),
+            f"{name}.fixed",
+            "assign",
+        ),
         w.Mark(f"{name}.fixed", wrong, (w.MarkRule(_SURE, w.Condition.of(f"{name}.caught")),), f"{name}.route", "clear"),
         w.Branch(f"{name}.route", (w.Rule((caught,), (), w.Condition.of(f"{name}.caught")), w.Rule((following,)))),
     ]

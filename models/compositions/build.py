@@ -53,7 +53,9 @@ class Builder:
             return weeks.table(scope.today(name), scope.column(name))
         zero = np.zeros_like(next(iter(self.root.now.values())))
         by_type = [
-            weeks.table(inner.into("types").today(t), inner.into("types").column(t)) if t in spec.types else weeks.table(zero, zero)
+            weeks.table(inner.into("types").today(t), inner.into("types").column(t))
+            if t in spec.types
+            else weeks.table(zero, zero)
             for t in self.types
         ]
         return weeks.by_type(by_type)
@@ -105,13 +107,16 @@ def reminded(scope: Scope, base: d.Distribution, remind: schema.Reminder | None)
 
 
 def interruption(scope: Scope, between: schema.Time, length: schema.Time, names: tuple[str, str]) -> Interruption:
+    """Alternating up and down times from two laws of the case file."""
     return Interruption(law(scope, names[0], between), law(scope, names[1], length))
 
 
 def logit(p: Floats) -> Floats:
+    """Log odds; probabilities are kept within 1e-9 of 0 and 1."""
     q = np.clip(p, 1e-9, 1 - 1e-9)
     return np.log(q / (1 - q))
 
 
 def expit(x: Floats) -> Floats:
+    """The inverse of `logit`."""
     return 1 / (1 + np.exp(-x))

@@ -12,6 +12,7 @@ from simulator import workflow as w
 
 
 def escalated_mark(step: str) -> str:
+    """The mark of a case that was escalated at a desk."""
     return f"{step}.escalated"
 
 
@@ -33,9 +34,7 @@ def _entry(step: schema.Desk, k: int) -> str:
     return step.id if k == 0 else f"{step.id}.level{k + 1}"
 
 
-def _level(
-    build: Builder, step: schema.Desk, level: schema.DeskLevel, at: Scope, k: int, up: str
-) -> list[w.Step]:
+def _level(build: Builder, step: schema.Desk, level: schema.DeskLevel, at: Scope, k: int, up: str) -> list[w.Step]:
     entry, work = _entry(step, k), f"{step.id}.work{k + 1}"
     done, asked = build.following(step), f"{step.id}.asks{k + 1}"
     priority = tuple(t.priority for t in build.case.types.values())

@@ -10,6 +10,7 @@ from simulator import workflow as w
 
 
 def failed_mark(step: str) -> str:
+    """The mark of a case whose call failed for good."""
     return f"{step}.failed"
 
 
@@ -42,6 +43,7 @@ def system_call(build: Builder, step: schema.SystemCall) -> list[w.Step]:
 
 
 def endpoint(build: Builder, name: str, spec: schema.System) -> w.Endpoint:
+    """The endpoint of a connected system."""
     at: Scope = build.root.into("systems").into(name)
     outage = None
     if spec.outage is not None:

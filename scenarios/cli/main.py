@@ -51,17 +51,20 @@ def progress_on(stream: Any, show: bool) -> Any:
 
 
 def clear_progress() -> None:
+    """Removes the progress line."""
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
 
 
 def load(name: str) -> LoadedCase:
+    """Loads a case; heavy imports happen here, not at start."""
     from scenarios.files import load as load_case
 
     return load_case(name)
 
 
 def known_arm(arm: str) -> Any:
+    """The arm, or a CaseError that names the known ones."""
     from models.parameters import ARMS
     from scenarios.problems import CaseError, Problem, nearest
 
@@ -73,7 +76,9 @@ def known_arm(arm: str) -> Any:
 @app.command()
 def verdict(
     case: CaseArgument,
-    draws: Annotated[int, typer.Option(min=1, max=100_000, help="accepted futures; below 200 the verdict is a preview")] = DEFAULT_DRAWS,
+    draws: Annotated[
+        int, typer.Option(min=1, max=100_000, help="accepted futures; below 200 the verdict is a preview")
+    ] = DEFAULT_DRAWS,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:

@@ -80,7 +80,9 @@ def fmt(
 
 @app.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A")], second: Annotated[str, typer.Argument(metavar="B")], as_json: JsonOption = False
+    first: Annotated[str, typer.Argument(metavar="A")],
+    second: Annotated[str, typer.Argument(metavar="B")],
+    as_json: JsonOption = False,
 ) -> None:
     """What differs between two cases, by meaning."""
     from scenarios.cli.main import print_json

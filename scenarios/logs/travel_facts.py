@@ -113,6 +113,9 @@ class Facts:
     second_rejection: Count
     budget_owner_rejects: Count
     supervisor_rejects: dict[bool, Count]
+    """By whether a budget owner is needed; decisions at the time-out are left out."""
+    stamped_rejections: int
+    """Rejections that carry the stamp of the time-out."""
     withdrawn: Count
     approver_share: Count
     laws: dict[str, Law]
@@ -147,7 +150,6 @@ def derive(log: Log, first: date = FIRST_DAY, last: date = LAST_DAY) -> Facts:
     used = log.between(first, last)
     whole, clean = used.population(), used.clean()
     waits = whole.waits
-    late = TimeOutRoute.of(waits)
     return Facts(
         first, last, len(whole.declarations),
         Count(int(whole.declarations["budget_owner"].sum()), len(whole.declarations)),
@@ -155,10 +157,11 @@ def derive(log: Log, first: date = FIRST_DAY, last: date = LAST_DAY) -> Facts:
         _bounds(whole.declarations),
         _counted(clean.group(ADMINISTRATION).declarations["sequence"], lambda s: s.count("a") > 1),
         _of(waits, "A", "b", "Bb"),
-        {False: _of(waits[~waits["budget_owner"]], "A", "f", "Ff"), True: late.rejected},
+        {False: _of(waits[~waits["budget_owner"]], "A", "f", "Ff"), True: _rejected_late(waits)},
+        int((waits["timed_out"] & (waits["after"] == "f")).sum()),
         _withdrawn(whole),
         Count(int((whole.declarations["group"] == APPROVER).sum()), len(whole.declarations)),
-        _laws(used),
+        {name: Law.of(days) for name, days in waits_by_step(used).items() if name != "after_budget_owner"},
         _time_out(clean.waits),
         _arrivals(used.declarations, first, last),
         observed_groups(used),
@@ -178,18 +181,12 @@ def cycle_days(log: Log, group: str) -> Floats:
 # -- counts
 
 
-@dataclass(frozen=True, slots=True)
-class TimeOutRoute:
+def _rejected_late(waits: pd.DataFrame) -> Count:
     """Rejections among the decisions that supervisors took themselves after a budget owner."""
-
-    rejected: Count
-
-    @classmethod
-    def of(cls, waits: pd.DataFrame) -> TimeOutRoute:
-        after = waits[waits["before"] == "B"]
-        rejected = int((after["after"] == "f").sum())
-        answered = int(((after["after"] == "F") & ~after["timed_out"]).sum())
-        return cls(Count(rejected, rejected + answered))
+    after = waits[waits["before"] == "B"]
+    rejected = int((after["after"] == "f").sum())
+    answered = int(((after["after"] == "F") & ~after["timed_out"]).sum())
+    return Count(rejected, rejected + answered)
 
 
 def _counted(values: pd.Series[str], holds: Callable[[str], bool]) -> Count:
@@ -222,10 +219,10 @@ def _withdrawn(log: Log) -> Count:
 # -- waits
 
 
-def _laws(used: Log) -> dict[str, Law]:
-    """The law of each wait, by the name of its step in the scenario."""
-    clean = used.clean()
-    rejected, approver = clean.group(ADMINISTRATION).waits, used.group(APPROVER).waits
+def waits_by_step(log: Log) -> dict[str, Floats]:
+    """Observed waits in days, by the step of the scenario that stands for them."""
+    clean = log.clean()
+    rejected, approver = clean.group(ADMINISTRATION).waits, log.group(APPROVER).waits
     samples = {
         "check_approves": _between(clean.group(NEVER).waits, "S", "A"),
         "check_rejects": _first(_between(rejected, "S", "a"), True),
@@ -235,10 +232,11 @@ def _laws(used: Log) -> dict[str, Law]:
         "recheck_approves": _between(rejected, "S", "A"),
         "budget_owner": _between(clean.waits, "A", "Bb"),
         "supervisor": _between(clean.waits, "A", "Ff"),
+        "after_budget_owner": _between(clean.waits, "B", "F"),
         "correct_for_approver": _between(approver, "bf", "S"),
         "recheck_for_approver": _first(_between(approver, "S", "A"), False),
     }
-    return {name: Law.of(_days(sample)) for name, sample in samples.items()}
+    return {name: _days(sample) for name, sample in samples.items()}
 
 
 def _between(waits: pd.DataFrame, before: str, after: str) -> pd.DataFrame:

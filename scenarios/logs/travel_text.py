@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from string import Template
 
 from scenarios.logs.travel_facts import Arrivals, Count, Facts, Law
@@ -29,13 +30,14 @@ def scenario_text(facts: Facts) -> str:
         "observed": f"{observed.days:.2f}",
         "observed_error": f"{observed.error:.2f}",
         "level": f"{observed.days * (1 - REDUCTION):.2f}",
-        "first": f"{facts.first:%-d %B %Y}",
-        "last": f"{facts.last:%-d %B %Y}",
+        "first": _day(facts.first),
+        "last": _day(facts.last),
         "n": f"{facts.declarations}",
         "never": _group(facts, NEVER),
         "by_administration": _group(facts, ADMINISTRATION),
         "by_approver": _group(facts, APPROVER),
         "rate": f"{facts.rejected.share:.1%}",
+        "rate_count": f"{facts.rejected.right:,} of {facts.rejected.tried:,}",
         "rate_low": f"{facts.history[0].share:.1%}",
         "rate_high": f"{facts.history[1].share:.1%}",
         **_arrivals(facts.arrivals),
@@ -85,6 +87,10 @@ cite = "bpic2020"
 note = "{note}\""""
 
 
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
 def _level(field: str) -> str:
     return ".levels" if field == "response" else ""
 
@@ -115,7 +121,7 @@ def _counts(facts: Facts) -> dict[str, str]:
         "direct_rejects": _count(facts.supervisor_rejects[False], "decisions of supervisors without a budget owner, whole mix"),
         "late_rejects": _count(
             facts.supervisor_rejects[True],
-            "decisions after a budget owner that were not timed out; 8 rejections stamped 05:15 are counted as decisions",
+            f"decisions after a budget owner; {facts.stamped_rejections} of the rejections are stamped 05:15, approvals so stamped are left out",
         ),
         "limit_applies": _count(facts.time_out.applies, "timed out / all that were still undecided at that instant"),
         "withdrawn": _count(facts.withdrawn, "rejections by an approver after which the log holds nothing more"),
@@ -148,7 +154,7 @@ _TEMPLATE = Template("""\
 #   "clean histories"   case_admin_history complete or none_confirmed: nothing of the declaration is hidden
 #   "complete"          of these, rejected by the administration at least once
 #   "whole mix"         the $n declarations of the part whose mix of exceptions is the population's
-# The administration rejects $rate (849 of 3,688 declarations with a known history). The log allows $rate_low (no unknown one was
+# The administration rejects $rate ($rate_count declarations with a known history). The log allows $rate_low (no unknown one was
 # rejected) to $rate_high (all were); the mix of the published file itself is no estimate.
 # Waits are elapsed time, as in the log. The log has no persons, so there are no queues: the waits of a declaration are drawn
 # independently, and the number of declarations moves none of them.
@@ -313,7 +319,7 @@ id = "administration_rejects"
 kind = "flag"
 label = "rejected at the check"
 flag = "admin_rejected"
-chance = 1.0
+chance = { value = 1.0, $source, note = "by definition" }
 
 [[steps]]
 id = "confirm"
@@ -357,7 +363,7 @@ id = "second_rejection"
 kind = "flag"
 label = "rejected a second time"
 flag = "rejected_twice"
-chance = 1.0
+chance = { value = 1.0, $source, note = "by definition" }
 
 [[steps]]
 id = "correct_again"
@@ -426,7 +432,7 @@ id = "approver_rejects"
 kind = "flag"
 label = "rejected by an approver"
 flag = "approver_rejected"
-chance = 1.0
+chance = { value = 1.0, $source, note = "by definition" }
 
 [[steps]]
 id = "resubmits"

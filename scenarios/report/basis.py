@@ -13,6 +13,7 @@ CLASSES = ("measured", "elicited", "benchmark", "guess")
 
 
 def package_version() -> str:
+    """The installed version."""
     try:
         return version("pilotproof")
     except PackageNotFoundError:
@@ -21,15 +22,17 @@ def package_version() -> str:
 
 def source_counts(case: CaseFile) -> dict[str, int]:
     """Number of stated parameters by source class."""
-    counts = Counter(leaf.parameter.source for leaf in leaves(case) if leaf.stated)
+    counts = Counter[str](leaf.parameter.source for leaf in leaves(case) if leaf.stated)
     return {name: counts.get(name, 0) for name in CLASSES}
 
 
 def sources_line(case: CaseFile) -> str:
+    """The counts by source class in words."""
     return " · ".join(f"{count} {name}" for name, count in source_counts(case).items() if count)
 
 
 def basis_line(loaded: LoadedCase, seed: int) -> str:
+    """Case, hash, seed and version in one line."""
     kind = "example" if loaded.file == loaded.case.name else "file"
     return f"case: {kind} {loaded.file} · hash {loaded.hash} · seed {seed} · version {package_version()}"
 

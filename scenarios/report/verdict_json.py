@@ -36,7 +36,11 @@ def rounded(value: float) -> float | None:
 def interval(values: list[float]) -> dict[str, float | None]:
     """Mean over the draws with the 5 % and 95 % quantiles of the draws."""
     array = np.asarray(values)
-    return {"estimate": rounded(array.mean()), "low": rounded(np.quantile(array, 0.05)), "high": rounded(np.quantile(array, 0.95))}
+    return {
+        "estimate": rounded(array.mean()),
+        "low": rounded(np.quantile(array, 0.05)),
+        "high": rounded(np.quantile(array, 0.95)),
+    }
 
 
 def cost_per_case(study: VerdictStudy, arm: Arm) -> list[float]:
@@ -45,7 +49,7 @@ def cost_per_case(study: VerdictStudy, arm: Arm) -> list[float]:
     fixed = today.uncertain().median if today is not None else None
     costs = []
     for result in study.results:
-        direct, as_is = (result.arms[a].figures["direct_cost_per_case"] for a in (arm, "as_is"))  # type: ignore[index]
+        direct, as_is = (result.arms[a].figures["direct_cost_per_case"] for a in (arm, "as_is"))
         costs.append(direct if fixed is None else fixed + direct - as_is)
     return costs
 
@@ -84,7 +88,9 @@ def as_json(study: VerdictStudy, loaded: LoadedCase) -> dict[str, Any]:
         "arms": {arm: {name: interval(figure(study, arm, name)) for name in FIGURES + MORE_FIGURES} for arm in ARMS}
         if study.results
         else None,
-        "where_the_days_go": {arm: {k: rounded(d) for k, d in mean_days(study, arm).items()} for arm in ARMS} if study.results else None,
+        "where_the_days_go": {arm: {k: rounded(d) for k, d in mean_days(study, arm).items()} for arm in ARMS}
+        if study.results
+        else None,
         "unlocated_days_at_one_place": [
             {
                 "place": e.place,

@@ -43,6 +43,7 @@ def per_cent(share: float) -> str:
 
 
 def account_name(account: str) -> str:
+    """The name on screen of an account of days."""
     base = account.removesuffix("_again")
     return ACCOUNT_NAMES.get(base, base.replace("_", " "))
 
@@ -57,7 +58,9 @@ def days_by_name(study: VerdictStudy, arm: Arm) -> dict[str, float]:
 
 def page(study: VerdictStudy, loaded: LoadedCase) -> str:
     """The whole page."""
-    return "\n".join([*_answer(study), "", *_table(study), "", *_days(study), "", *_why(study), "", *_next(study), "", *_trust(study, loaded)])
+    return "\n".join(
+        [*_answer(study), "", *_table(study), "", *_days(study), "", *_why(study), "", *_next(study), "", *_trust(study, loaded)]
+    )
 
 
 def _answer(study: VerdictStudy) -> Iterator[str]:
@@ -81,6 +84,7 @@ def _answer(study: VerdictStudy) -> Iterator[str]:
 
 
 def question(study: VerdictStudy) -> str:
+    """The promise as a question."""
     case, target = study.case, study.case.target
     first, last = target.weeks
     weeks = f"weeks {first}–{last} after go-live"
@@ -184,7 +188,9 @@ def reasons(study: VerdictStudy) -> Iterator[str]:
         best = study.perfect.figures["mean_cycle_time_days"]
         yield f"With an AI that is never wrong the mean would be {best:.1f} d (all other figures at their middle values)."
     if study.extremes:
-        ends = [f"{e.place} {e.production.figures['mean_cycle_time_days']:.1f} d{e.reason}" for e in study.extremes if e.production]
+        ends = [
+            f"{e.place} {e.production.figures['mean_cycle_time_days']:.1f} d{e.reason}" for e in study.extremes if e.production
+        ]
         yield f"If all unlocated days lay at one place, the live mean would be: {', '.join(ends)}."
     if study.baseline is not None:
         yield f"Located by sources: {per_cent(study.baseline.located_share)} of today's {study.baseline.observed:.1f} days."

@@ -1,7 +1,7 @@
 """Random but valid workflows of all twelve primitives, deterministic in one number.
 
-Most durations, limits, openings and arrivals are multiples of a minute or an hour, many are zero: what two readings of the rules
-would do differently at one instant must happen often. The rest is continuous, so that the quantile functions are compared too.
+Most durations, limits, openings and arrivals are multiples of a minute or an hour, many are zero: what two readings of
+the rules would do differently at one instant must happen often. The rest is continuous, to compare quantile functions.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Literal
 
 import numpy as np
 
@@ -120,6 +121,8 @@ class _Generator:
         """A mark step for each mark comes first (so that every condition is valid), then a few random blocks."""
         end = self.add(End("end"))
         body = self.chain(self.rng.randint(3, 7), 2, end, in_fork=False)
+        if self.draws > 1:  # at least one column, so that the program has as many draws
+            body = self.add(Delay(self.name(), Constant(np.arange(self.draws, dtype=np.float64)), body))
         for mark in MARKS:
             body = self.mark(body, mark)
         first, rest = self.steps[-1], self.steps[:-1]
@@ -155,10 +158,8 @@ class _Generator:
         if not in_fork and self.rng.random() < 0.2:
             targets.append(self.add(End(self.name(), "refused")))
         rules = [self.rule(targets, self.condition())] if self.rng.random() < 0.5 else []
-        week_of = "now" if self.rng.random() < 0.5 else "arrival"
-        return self.add(
-            Branch(self.name(), (*rules, self.rule(targets, ALWAYS)), "arrival" if week_of == "arrival" else "now")
-        )
+        step = Branch(self.name(), (*rules, self.rule(targets, ALWAYS)))
+        return self.add(step if self.rng.random() < 0.5 else replace(step, week_of="arrival"))
 
     def rule(self, targets: list[str], when: Condition) -> Rule:
         """All targets appear in the last rule, a random part of them in the others."""
@@ -172,10 +173,11 @@ class _Generator:
         body = self.chain(self.rng.randint(1, 2), depth, leave, in_fork)
         otherwise = self.chain(self.rng.randint(0, 1), 0, after, in_fork)
         self.add(Goto(goto, body, self.rng.randint(0, 3), otherwise))
-        return self.add(Branch(leave, (Rule((goto, after), (self.table(0.3, 0.6, 1.0),)),))) and body
+        self.add(Branch(leave, (Rule((goto, after), (self.table(0.3, 0.6, 1.0),)),)))
+        return body
 
     def timed(self, depth: int, after: str, in_fork: bool) -> str:
-        """A deadline over a part of its body and of what follows; one kind of target arms it again at the same instant."""
+        """A deadline over a part of its body and of what follows; one kind of target arms it again at once."""
         before = len(self.steps)
         body = self.chain(self.rng.randint(1, 3), depth, after, in_fork)
         inside = [s.id for s in self.steps[before:] if isinstance(s, Delay | Serve | Gate)]
@@ -231,16 +233,15 @@ class _Generator:
 
     def batch(self, after: str) -> str:
         size = self.column(1.0, 2.0, 3.0, 5.0)
-        return self.add(Batch(self.name(), size, self.column(0.0, 600.0, HOUR, 6 * HOUR, DAY), after))
+        return self.add(Batch(self.name(), size, self.column(0.0, 600.0, HOUR, 6 * HOUR, DAY, 5 * DAY), after))
 
     def mark(self, after: str, mark: str = "") -> str:
         rules = [MarkRule(self.chance(), self.condition()) for _ in range(self.rng.randint(0, 1))]
         if self.rng.random() < 0.8:
             rules.append(MarkRule(self.chance()))
-        action = self.rng.choice(("set", "clear", "assign"))
+        actions: tuple[Literal["set", "clear", "assign"], ...] = ("set", "clear", "assign")
         chosen = mark or self.rng.choice(MARKS)
-        step = Mark(self.name(), chosen, tuple(rules), after)
-        return self.add(replace(step, action=action))  # type: ignore[arg-type]
+        return self.add(Mark(self.name(), chosen, tuple(rules), after, self.rng.choice(actions)))
 
     def condition(self) -> Condition:
         marks = self.rng.sample(MARKS, self.rng.randint(1, 2))

@@ -5,8 +5,6 @@ The only oracle that knows our classes. It copies and never decides: what a fiel
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from simulator.clock import Calendar
@@ -30,7 +28,7 @@ from simulator.workflow import (
     Timer,
     Workflow,
 )
-from tests.oracles.reference import NEVER, Plain
+from tests.oracles.arithmetic import NEVER, Plain
 
 UNLIMITED = 2**40
 RESULTS = {
@@ -133,35 +131,42 @@ def chance(value: Chance, draw: int) -> Plain:
 
 
 def one_step(step: Step, draw: int, future: Future, pool_of: dict[str, str]) -> Plain:
-    """The fields of a step by name, with its kind."""
-    fields: Plain = {name: getattr(step, name) for name in step.__slots__} | {"kind": type(step).__name__.lower()}
-    return fields | _converted(step, draw, future, pool_of)
+    """The kind of a step, its fields that are plain already (names, whole numbers, tuples of them), and the others."""
+    fields = {name: getattr(step, name) for name in step.__slots__}
+    simple = {name: value for name, value in fields.items() if _is_plain(value)}
+    return {"kind": type(step).__name__.lower()} | simple | _converted(step, draw, future, pool_of)
 
 
-def _converted(step: Step, draw: int, future: Future, pool_of: dict[str, str]) -> dict[str, Any]:
+def _is_plain(value: object) -> bool:
+    items = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(item, str | int) for item in items)
+
+
+def _converted(step: Step, draw: int, future: Future, pool_of: dict[str, str]) -> Plain:
     """Those fields of a step that are not plain already."""
+    fields: Plain
     match step:
         case Delay():
-            return {
+            fields = {
                 "duration": distribution(step.duration, draw),
                 "clock": clock(step.clock),
                 "factor": table(step.factor, draw),
             }
         case Serve():
-            return {
+            fields = {
                 "pool": f"pool:{step.pool}",
                 "duration": distribution(step.duration, draw),
                 "factor": table(step.factor, draw),
             }
         case Gate():
             people = future.absent.get(step.id) or tuple(Calendar((), ()) for _ in range(step.people))
-            return {
+            fields = {
                 "openings": windows(step.openings),
                 "lead": number(step.lead_seconds, draw),
                 "absent": [windows(person) for person in people],
             }
         case Branch():
-            return {
+            fields = {
                 "rules": [
                     condition(rule.when)
                     | {"targets": list(rule.targets), "probabilities": [table(p, draw) for p in rule.probabilities]}
@@ -169,9 +174,9 @@ def _converted(step: Step, draw: int, future: Future, pool_of: dict[str, str]) -
                 ]
             }
         case Mark():
-            return {"rules": [condition(rule.when) | chance(rule.chance, draw) for rule in step.rules]}
+            fields = {"rules": [condition(rule.when) | chance(rule.chance, draw) for rule in step.rules]}
         case Attempts():
-            return {
+            fields = {
                 "pool": pool_of.get(step.endpoint),
                 "latency": distribution(step.latency, draw),
                 "timeout": number(step.timeout_seconds, draw),
@@ -181,13 +186,14 @@ def _converted(step: Step, draw: int, future: Future, pool_of: dict[str, str]) -
                 "multiplier": number(step.multiplier, draw),
             }
         case Timer():
-            return {"limit": number(step.limit_seconds, draw), "clock": clock(step.clock)}
+            fields = {"limit": number(step.limit_seconds, draw), "clock": clock(step.clock)}
         case Batch():
-            return {"size": number(step.size, draw), "max_wait": number(step.max_wait_seconds, draw)}
+            fields = {"size": number(step.size, draw), "max_wait": number(step.max_wait_seconds, draw)}
         case Fork():
-            return {"branches": list(step.branches)}
+            fields = {"branches": list(step.branches)}
         case _:
-            return {}
+            fields = {}
+    return fields
 
 
 def as_reference(ledger: Ledger) -> tuple[list[Plain], list[Plain]]:

@@ -1,8 +1,8 @@
 """An independent reference simulator: docs/workflow.md read literally, from plain data to ledger rows.
 
-It shares no code with the simulator, so that equal ledgers mean that two readers of the same page agree. It is written to be
-checked by eye: calendars are scanned window by window, queues are searched by `min`, nothing is cached. Input and output are
-dicts, lists, tuples and numbers only; `tests/oracles/plain.py` shows how one is made from a workflow.
+It shares no code with the simulator, so that equal ledgers mean that two readers of the same page agree. It is written
+to be checked by eye: queues are searched by `min`, all pools are looked at at every instant, nothing is cached. Input
+and output are dicts, lists, tuples and numbers only; `tests/oracles/plain.py` shows how one is made from a workflow.
 """
 
 from __future__ import annotations
@@ -12,129 +12,30 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from itertools import count
-from statistics import NormalDist
-from typing import Any
 
-Plain = dict[str, Any]
-Windows = list[tuple[int, int]]
-Table = list[list[float]]
+from tests.oracles.arithmetic import (
+    NEVER,
+    Plain,
+    Windows,
+    after_open,
+    first_open,
+    inside,
+    logistic,
+    look_up,
+    nearest,
+    open_seconds,
+    quantile,
+    uniforms,
+    week_of,
+)
+
 Ledger = tuple[list[Plain], list[Plain]]
-NEVER = 2**62
-WORD = 0xFFFFFFFF
 CASE, CLUSTER = 0, 2
 
 
-# Section 1: time, weeks, calendars.
-
-
-def nearest(x: float) -> int:
-    return math.floor(x + 0.5)
-
-
-def week_of(t: int) -> int:
-    return 0 if t < 0 else 1 + t // 604_800
-
-
-def look_up(table: Table, kind: int, week: int) -> float:
-    """A table by (type, week): one row holds for all types, the last column for all later weeks."""
-    row = table[kind] if len(table) > 1 else table[0]
-    return row[min(week, len(row) - 1)]
-
-
-def inside(windows: Windows, t: int) -> bool:
-    return any(start <= t < end for start, end in windows)
-
-
-def first_open(windows: Windows, t: int) -> int:
-    return next((max(start, t) for start, end in windows if t < end), NEVER)
-
-
-def open_seconds(windows: Windows, since: int, until: int) -> int:
-    return sum(max(0, min(end, until) - max(start, since)) for start, end in windows)
-
-
-def after_open(windows: Windows | None, t: int, seconds: int) -> int:
-    """The instant at which `seconds` of open time have passed since `t`; without windows all time counts."""
-    if seconds == 0 or windows is None:
-        return t + seconds
-    for start, end in windows:
-        room = max(0, end - max(start, t))
-        if seconds <= room:
-            return max(start, t) + seconds
-        seconds -= room
-    return NEVER
-
-
-# Section 4: random numbers.
-
-
-def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Philox4x32-10."""
-    a, b, c, d = counter
-    k, m = key
-    for turn in range(10):
-        left, right = 0xD2511F53 * a, 0xCD9E8D57 * c
-        k_now, m_now = (k + turn * 0x9E3779B9) & WORD, (m + turn * 0xBB67AE85) & WORD
-        a, b, c, d = (right >> 32) ^ b ^ k_now, right & WORD, (left >> 32) ^ d ^ m_now, left & WORD
-    return a, b, c, d
-
-
-def unit(high: int, low: int) -> float:
-    return ((high * 2**32 + low) // 2**11 + 0.5) / 2.0**53
-
-
-def uniforms(seed: int, future: int, entity: int, name: str, detail: int) -> tuple[float, float]:
-    purpose = int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "little")
-    words = philox((future, entity, purpose, detail), (seed % 2**32, seed // 2**32))
-    return unit(words[0], words[1]), unit(words[2], words[3])
-
-
-# Section 7: quantile functions.
-
-
-def triangular(u: float, low: float, mode: float, high: float) -> float:
-    width = high - low
-    if u * width < mode - low:
-        return low + math.sqrt(u * width * (mode - low))
-    return high - math.sqrt((1 - u) * width * (high - mode))
-
-
-def interpolated(u: float, nodes: list[tuple[float, float]]) -> float:
-    """Linear between nodes and constant beyond the first and the last; at a jump the upper value."""
-    if u < nodes[0][0]:
-        return nodes[0][1]
-    for (u0, x0), (u1, x1) in zip(nodes, nodes[1:], strict=False):
-        if u0 <= u < u1:
-            return x0 + (u - u0) / (u1 - u0) * (x1 - x0)
-    return nodes[-1][1]
-
-
-def quantile(distribution: Plain, u: float) -> float:
-    """The quantile, then the kink."""
-    kind, p = distribution["kind"], distribution["parameters"]
-    if kind == "constant":
-        x = p[0]
-    elif kind == "exponential":
-        x = -p[0] * math.log1p(-u)
-    elif kind == "lognormal":
-        x = math.exp(p[0] + p[1] * NormalDist().inv_cdf(u))  # the standard library uses Wichura's AS 241
-    elif kind == "weibull":
-        x = p[1] * math.pow(-math.log1p(-u), 1 / p[0])
-    elif kind == "uniform":
-        x = p[0] + u * (p[1] - p[0])
-    elif kind == "triangular":
-        x = triangular(u, p[0], p[1], p[2])
-    elif kind == "table":
-        x = interpolated(u, distribution["nodes"])
-    else:
-        raise ValueError(f"unknown distribution {kind!r}")
-    after, multiplier = distribution["kink"] or (math.inf, 1.0)
-    return float(after + (x - after) * multiplier if x > after else x)
-
-
-# Sections 2, 3, 5, 6: the workflow.
+OPEN = -(2**31)
+"""A time at or after the stop."""
 
 
 @dataclass(eq=False)
@@ -143,7 +44,7 @@ class Case:
     data: Plain
     visits: dict[str, int] = field(default_factory=dict)
     rows: list[Plain] = field(default_factory=list)
-    ended: int = -1
+    ended: int = OPEN
     result: str = "open"
 
     def visit(self, step: str) -> int:
@@ -187,10 +88,10 @@ class Pool:
         return next((units for start, end, units in self.segments if start <= t < end), 0)
 
     def capacity_before(self, t: int) -> float:
-        """That of the latest window which starts before `t`, or of the next one."""
+        """That of the latest window which starts before `t`, or of the next one; 1 if there is no window at all."""
         known = [(start, units) for start, _, units in self.segments if units > 0]
         earlier = [units for start, units in known if start < t]
-        return earlier[-1] if earlier else known[0][1]
+        return earlier[-1] if earlier else known[0][1] if known else 1
 
 
 class Reference:
@@ -270,7 +171,7 @@ class Reference:
     # Rows, draws, conditions.
 
     def open_row(self, token: Token, step: Plain, visit: int, pool: int = -1, started: int | None = None) -> None:
-        row = {"case": token.case.number, "token": token.number, "step": self.index[step["id"]], "visit": visit}
+        row: Plain = {"case": token.case.number, "token": token.number, "step": self.index[step["id"]], "visit": visit}
         row |= {"pool": pool, "entered": self.now, "started": started, "ended": None, "result": "open", "clock": None}
         token.row = row
         token.case.rows.append(row)
@@ -292,8 +193,10 @@ class Reference:
 
     def rule(self, token: Token, step: Plain) -> Plain | None:
         """The first rule whose condition holds."""
-        holds = (r for r in step["rules"] if set(r["required"]) <= token.marks and not set(r["forbidden"]) & token.marks)
-        return next(holds, None)
+        for rule in step["rules"]:
+            if set(rule["required"]) <= token.marks and not set(rule["forbidden"]) & token.marks:
+                return dict(rule)
+        return None
 
     # Section 5: the twelve primitives. Each returns the next step, or None if the token waits here.
 
@@ -395,10 +298,10 @@ class Reference:
             if result == "done":
                 break
             end, result = self.call(token, step, visit, end + self.back_off(step, k - 1), k)
+        self.set_failure(token, step, result)
         self.at(end, partial(self.answered, token, step, result))
 
     def answered(self, token: Token, step: Plain, result: str) -> None:
-        self.set_failure(token, step, result)
         self.leave(token, result, step["next"])
 
     def call(self, token: Token, step: Plain, visit: int, start: int, k: int) -> tuple[int, str]:
@@ -451,7 +354,7 @@ class Reference:
             shift = rule["volume_slope"] * (data["ratio"] - 1)
             if rule["load_pool"]:
                 shift -= rule["load_slope"] * self.load(rule["load_pool"])
-            p = 1 / (1 + math.exp(-(math.log(p / (1 - p)) + shift)))
+            p = logistic(math.log(p / (1 - p)) + shift)
         if rule["age_openings"] is not None:
             age = self.now - max((start for start, _ in rule["age_openings"] if start <= self.now), default=self.now)
             p = 1 - (1 - p) * math.exp(-rule["age_rate_per_hour"] * age / 3600)
@@ -518,7 +421,7 @@ class Reference:
             span, clock = until - row["entered"], row["clock"]
             row["seq"] = seq
             row["closed_seconds"] = 0 if clock is None else span - open_seconds(clock, row["entered"], until)
-        return [{name: -1 if row[name] is None else row[name] for name in COLUMNS} for row in case.rows]
+        return [{name: ABSENT[name] if row[name] is None else row[name] for name in COLUMNS} for row in case.rows]
 
     def case_record(self, root: Token) -> Plain:
         case = root.case
@@ -527,9 +430,10 @@ class Reference:
 
 
 WRITES_ROWS = ("delay", "serve", "gate", "attempts", "join", "batch")
-COLUMNS = tuple("case token seq step visit pool entered started ended closed_seconds result".split())
+ABSENT = {"pool": -1, "started": OPEN, "ended": OPEN}
+COLUMNS = ("case", "token", "seq", "step", "visit", "pool", "entered", "started", "ended", "closed_seconds", "result")
 
 
 def simulate(plain: Plain, tie: Callable[[], float] | None = None) -> Ledger:
-    """Ledger rows and cases (section 6). Step and pool are positions in the plain lists; -1 stands for open and for no pool."""
+    """Ledger rows and cases (section 6). Steps and pools are positions in the plain lists; OPEN: not before the stop."""
     return Reference(plain, tie).run()

@@ -19,7 +19,7 @@ from simulator.clock import DAY
 from simulator.draws import Entity, entity_of, purpose_of, uniforms
 
 Floats = NDArray[np.float64]
-SOLVED_WITHIN_DAYS = 0.02
+SOLVED_WITHIN_DAYS = 0.05
 MAX_ITERATIONS = 6
 MAX_REJECTED_SHARE = 0.2
 MIN_PROPOSALS = 50
@@ -73,28 +73,40 @@ def split_of_draw(baseline: schema.Baseline, seed: int, draw: int | None) -> dic
     return {name: w / total for name, w in weights.items()}
 
 
-def solve(baseline: schema.Baseline, goal_days: float, shares: Mapping[str, float], simulate: Simulate) -> Solved | Rejected:
-    """Finds the unlocated days at which the as-is mean is `goal_days`, by secant steps that start with slope 1."""
-    result = simulate({name: np.zeros(1) for name in shares})
-    located = result.figures["mean_cycle_time_days"]
+def solve(
+    baseline: schema.Baseline, goal_days: float, shares: Mapping[str, float], simulate: Simulate, start: Solved | None = None
+) -> Solved | Rejected:
+    """Finds the unlocated days at which the as-is mean is `goal_days`, by secant steps that begin with slope 1.
+
+    `start`: a solved neighbour (the medians) whose days and visits are the first guess; without one the search begins at 0 days.
+    """
     if not shares:
-        return Solved(goal_days, 0.0, {}, {}, result)
-    if located > goal_days + SOLVED_WITHIN_DAYS:
-        return Rejected(f"the sourced steps alone take {located:.1f} of {goal_days:.1f} days")
-    days, points = goal_days - located, [(0.0, located)]
-    per_visit = _per_visit(days, shares, result)
+        return Solved(goal_days, 0.0, {}, {}, simulate({}))
+    days = start.unlocated_days + goal_days - start.goal_days if start is not None else 0.0
+    seen = start.as_is if start is not None else None
+    points: list[tuple[float, float]] = []
     for _ in range(MAX_ITERATIONS):
-        result = simulate(per_visit)
-        mean = result.figures["mean_cycle_time_days"]
+        days = max(days, 0.0)
+        per_visit = _per_visit(days, shares, seen) if seen is not None else {name: np.zeros(1) for name in shares}
+        seen = simulate(per_visit)
+        mean = seen.figures["mean_cycle_time_days"]
         if abs(mean - goal_days) <= SOLVED_WITHIN_DAYS:
-            broken = _broken_limit(baseline, result)
-            return Rejected(broken) if broken else Solved(goal_days, days, dict(shares), per_visit, result)
+            broken = _broken_limit(baseline, seen)
+            return Rejected(broken) if broken else Solved(goal_days, days, dict(shares), per_visit, seen)
+        if days == 0.0 and mean > goal_days:
+            return Rejected(f"the sourced steps alone take {mean:.1f} of {goal_days:.1f} days")
         points.append((days, mean))
-        (x0, y0), (x1, y1) = points[-2:]
-        slope = (y1 - y0) / (x1 - x0) if x1 != x0 else 1.0
-        days = max(0.0, days + (goal_days - mean) / (slope if 0.2 < slope < 5 else 1.0))
-        per_visit = _per_visit(days, shares, result)
+        days += (goal_days - mean) / _slope(points)
     return Rejected(f"no unlocated days bring the mean within {SOLVED_WITHIN_DAYS} of {goal_days:.1f} days")
+
+
+def _slope(points: list[tuple[float, float]]) -> float:
+    """Days of the mean per unlocated day, from the last two points; 1 if they say nothing sensible."""
+    if len(points) < 2 or points[-1][0] == points[-2][0]:
+        return 1.0
+    (x0, y0), (x1, y1) = points[-2:]
+    slope = (y1 - y0) / (x1 - x0)
+    return slope if 0.2 < slope < 5 else 1.0
 
 
 def _per_visit(days: float, shares: Mapping[str, float], result: Outcome) -> dict[str, Floats]:
@@ -110,9 +122,22 @@ def _broken_limit(baseline: schema.Baseline, result: Outcome) -> str:
     return ""
 
 
-def extreme_splits(baseline: schema.Baseline) -> dict[str, dict[str, float]]:
-    """For each place: all unlocated days there."""
-    return {name: {other: float(other == name) for other in baseline.places} for name in baseline.places}
+def extreme_per_visit(baseline: schema.Baseline, solved: Solved) -> dict[str, tuple[float, dict[str, Floats]]]:
+    """For each place: the share of the unlocated days that fits there (all of them, or up to its limit), and the days per visit.
+
+    What does not fit is spread evenly over the other places. The total stays that of `solved`, so today's mean stays reproduced.
+    """
+    extremes = {}
+    for name, place in baseline.places.items():
+        share = 1.0
+        if place.at_most is not None:
+            located = solved.as_is.step_days[name] - solved.unlocated_days * solved.shares[name]
+            room = units.seconds(place.at_most) / DAY - located
+            share = float(np.clip(room / max(solved.unlocated_days, 1e-9), 0.0, 1.0))
+        others = (1 - share) / max(1, len(baseline.places) - 1)
+        shares = {other: share if other == name else others for other in baseline.places}
+        extremes[name] = (share, _per_visit(solved.unlocated_days, shares, solved.as_is))
+    return extremes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,11 @@ Floats = NDArray[np.float64]
 
 
 class ElicitationError(ValueError):
-    """Low, likely, high and mass that no distribution of the family can have."""
+    """What is stated about a number does not fit together."""
+
+
+class NoDistributionError(ElicitationError):
+    """Low, likely, high and mass that no distribution of the family has."""
 
 
 def ordered(low: float, likely: float, high: float, mass: float) -> None:
@@ -38,7 +42,7 @@ def beta_shapes(low: float, likely: float, high: float, mass: float = 0.9) -> tu
         return float(betainc(a, b, high) - betainc(a, b, low) - mass)
 
     if excess(-10.0) > 0 or excess(16.0) < 0:
-        raise ElicitationError(f"no Beta distribution has mode {likely:g} and {mass:.0%} between {low:g} and {high:g}")
+        raise NoDistributionError(f"no Beta distribution has mode {likely:g} and {mass:.0%} between {low:g} and {high:g}")
     k = float(np.exp(brentq(excess, -10.0, 16.0, xtol=1e-12)))
     return 1 + k * likely, 1 + k * (1 - likely)
 
@@ -57,7 +61,7 @@ def lognormal_parameters(low: float, likely: float, high: float, mass: float = 0
         return float(ndtr((np.log(high) - mu) / sigma) - ndtr((np.log(low) - mu) / sigma) - mass)
 
     if excess(1e-6) < 0 or excess(10.0) > 0:
-        raise ElicitationError(f"no lognormal distribution has mode {likely:g} and {mass:.0%} between {low:g} and {high:g}")
+        raise NoDistributionError(f"no lognormal distribution has mode {likely:g} and {mass:.0%} between {low:g} and {high:g}")
     sigma = float(brentq(excess, 1e-6, 10.0, xtol=1e-14))
     return float(np.log(likely) + sigma * sigma), sigma
 

@@ -36,13 +36,15 @@ def adoption(start: Floats, ramp_weeks: Floats, weeks: int) -> Floats:
     last = 1 - (1 - first) / 50
     slope = (_logit(last) - _logit(first)) / np.maximum(ramp_weeks[:, None] - 1, 1e-9)
     curve = 1 / (1 + np.exp(-(_logit(first) + slope * np.arange(weeks))))
-    return np.where(start[:, None] >= 1, 1.0, curve)
+    ramp: Floats = np.where(start[:, None] >= 1, 1.0, curve)
+    return ramp
 
 
 def drift(logit_drop: Floats, midpoint_week: Floats, scale_weeks: Floats, weeks: int) -> Floats:
     """Logit lost in week w: drop / (1 + exp(−(w − midpoint)/scale)), shape (draws, weeks)."""
     w = np.arange(1, weeks + 1)
-    return logit_drop[:, None] / (1 + np.exp(-(w - midpoint_week[:, None]) / np.maximum(scale_weeks[:, None], 1e-9)))
+    lost: Floats = logit_drop[:, None] / (1 + np.exp(-(w - midpoint_week[:, None]) / np.maximum(scale_weeks[:, None], 1e-9)))
+    return lost
 
 
 def until(bonus: Floats, last_week: Floats, weeks: int) -> Floats:

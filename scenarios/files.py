@@ -47,8 +47,7 @@ def find(name: str) -> Path:
 
 def load(name: str) -> LoadedCase:
     """Reads and validates a case. Raises CaseError with every problem found."""
-    path = find(name)
-    return validated(resolved(path), str(path if path.is_absolute() or Path(name).exists() else name))
+    return validated(resolved(find(name)), name)
 
 
 def validated(data: dict[str, Any], file: str) -> LoadedCase:
@@ -65,6 +64,43 @@ def validated(data: dict[str, Any], file: str) -> LoadedCase:
     if problems:
         raise CaseError(file, problems)
     return LoadedCase(case, file, hash_of(case))
+
+
+def changed(loaded: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:
+    """A validated copy with values replaced at parameter paths (`steps.review.catch`). Raises CaseError."""
+    data = loaded.case.model_dump(mode="json", exclude_unset=True)
+    for path, value in values.items():
+        _set(data, path, value, loaded.file)
+    return validated(data, loaded.file)
+
+
+def _set(data: dict[str, Any], path: str, value: Any, file: str) -> None:
+    """Replaces what stands at a path; list items go by id or by number from 1."""
+    node: Any = data
+    *parents, last = path.split(".")
+    for depth, key in enumerate(parents):
+        node = _child(node, key)
+        if node is None:
+            raise CaseError(file, [Problem("E104", ".".join(parents[: depth + 1]), f'no parameter "{path}"')])
+    holder = node
+    for wrapper in ("law", "all"):
+        if isinstance(holder, dict) and last not in holder and isinstance(holder.get(wrapper), dict):
+            holder = holder[wrapper]
+    if not isinstance(holder, dict):
+        raise CaseError(file, [Problem("E104", path, "no such parameter")])
+    holder[last] = value
+
+
+def _child(node: Any, key: str) -> Any:
+    if isinstance(node, list):
+        by_id = [item for item in node if isinstance(item, dict) and item.get("id") == key]
+        return by_id[0] if by_id else node[int(key) - 1] if key.isdigit() and 0 < int(key) <= len(node) else None
+    if isinstance(node, dict):
+        for wrapper in ("law", "all"):
+            if key not in node and isinstance(node.get(wrapper), dict):
+                return _child(node[wrapper], key)
+        return node.get(key)
+    return None
 
 
 def hash_of(case: CaseFile) -> str:

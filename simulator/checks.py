@@ -109,6 +109,9 @@ def _names(workflow: Workflow) -> Iterator[Problem]:
         other = purposes.setdefault(purpose_of(name), name)
         if other != name:
             yield Problem(f"steps.{name}", f'its draws would coincide with those of "{other}"; rename one of them')
+    pools = [p.name for p in workflow.pools]
+    for name in sorted({p for p in pools if pools.count(p) > 1}):
+        yield Problem(f"pools.{name}", "this name is used by more than one pool")
     if not workflow.steps or not workflow.types:
         yield Problem("workflow", "needs at least one step and one case type")
     if len(marks_of(workflow)) > MAX_MARKS:
@@ -160,9 +163,9 @@ def _loops(workflow: Workflow) -> Iterator[Problem]:
         for s in workflow.steps
     }
     done: set[str] = set()
-    for root in graph:
+    for root, first_targets in graph.items():
         path: list[str] = []
-        stack = [(root, iter(graph[root]))] if root not in done else []
+        stack = [(root, iter(first_targets))] if root not in done else []
         path.extend(name for name, _ in stack)
         while stack:
             name, targets = stack[-1]
@@ -174,7 +177,6 @@ def _loops(workflow: Workflow) -> Iterator[Problem]:
             elif target in path:
                 loop = " → ".join([*path[path.index(target) :], target])
                 yield Problem(f"steps.{name}", f"a loop that cannot end: {loop}; lead it through a goto with a limit")
-                return
             elif target not in done:
                 stack.append((target, iter(graph[target])))
                 path.append(target)
@@ -192,8 +194,10 @@ def _forks(workflow: Workflow) -> Iterator[Problem]:
             yield Problem(f"steps.{step.id}", "a join belongs to exactly one fork")
     number = 0
     for fork in forks:
-        if not isinstance(steps[fork.join], Join) or len(fork.branches) < 2 or fork.join in fork.branches:
+        if not isinstance(steps[fork.join], Join) or len(set(fork.branches)) < 2 or fork.join in fork.branches:
             yield Problem(f"steps.{fork.id}", "needs a join and at least two branches with a step each")
+        if len(set(fork.branches)) < len(fork.branches):
+            yield Problem(f"steps.{fork.id}.branches", "two branches start at the same step")
         for first in fork.branches:
             number += 1
             inside = {name for name, token in owner.items() if token == number}

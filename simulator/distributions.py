@@ -61,6 +61,13 @@ def _squeeze(values: Floats, *columns: Column) -> Floats:
     return values if any(np.ndim(c) for c in columns) else values.reshape(values.shape[-1])
 
 
+def _ordered(*columns: Column) -> None:
+    """Raises ValueError unless each column lies at or below the next."""
+    for lower, upper in pairwise(columns):
+        if np.any(np.asarray(lower) > np.asarray(upper)):
+            raise ValueError("low, likely and high must be in this order")
+
+
 def normal_quantile(u: Floats) -> Floats:
     """Standard normal quantile, vectorised."""
     from scipy.special import ndtri
@@ -207,6 +214,9 @@ class Uniform(Distribution):
     low: Column
     high: Column
 
+    def __post_init__(self) -> None:
+        _ordered(self.low, self.high)
+
     def mean(self) -> Column:
         return (self.low + self.high) / 2
 
@@ -225,6 +235,9 @@ class Triangular(Distribution):
     low: Column
     mode: Column
     high: Column
+
+    def __post_init__(self) -> None:
+        _ordered(self.low, self.mode, self.high)
 
     def mean(self) -> Column:
         return (self.low + self.mode + self.high) / 3
@@ -250,6 +263,11 @@ class Pert(Distribution):
     low: Column
     mode: Column
     high: Column
+
+    def __post_init__(self) -> None:
+        _ordered(self.low, self.mode, self.high)
+        if np.any(np.asarray(self.low) >= np.asarray(self.high)):
+            raise ValueError("low must lie below high")
 
     def _shapes(self) -> tuple[Column, Column]:
         width = self.high - self.low

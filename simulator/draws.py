@@ -82,9 +82,9 @@ def entity_of(kind: Entity, index: int) -> int:
     return (int(kind) << 30) + index
 
 
-def detail_of(visit: int, token: int = 0, slot: int = 0) -> int:
+def detail_of(visit: int, slot: int = 0) -> int:
     """The last word of an address."""
-    return (visit << 20) + (token << 16) + slot
+    return (visit << 20) + slot
 
 
 def uniforms(seed: int, future: int, entity: int, purpose: int, detail: int = 0) -> tuple[float, float]:

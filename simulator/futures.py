@@ -82,7 +82,12 @@ def given(
     arrivals: Sequence[tuple[int, int]],
     clusters: Sequence[int] | None = None,
 ) -> Future:
-    """A future with stated arrivals: (second, type) in any order; ordinals count the cases of a day in the order given."""
+    """A future with stated arrivals: (second, type) in any order; ordinals count the cases of a day in the order given.
+
+    Raises ValueError for an arrival before the run or of an unknown type; one at the stop or later never enters.
+    """
+    if any(s < program.begin or not 0 <= k < len(program.workflow.types) for s, k in arrivals):
+        raise ValueError("an arrival lies before the run, or has a type that the workflow does not know")
     second = np.asarray([a[0] for a in arrivals], dtype=np.int64)
     kind = np.asarray([a[1] for a in arrivals], dtype=np.int64)
     cluster = np.zeros(len(second), dtype=np.int64) if clusters is None else np.asarray(clusters, dtype=np.int64)

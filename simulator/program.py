@@ -215,8 +215,10 @@ class _Lowering:
         starts = np.cumsum([0, *(c.shape[-1] for c in self.columns[:-1])])
         return [self.names[i] for i in starts]
 
-    def slot(self, name: str, *values: Column) -> int:
+    def slot(self, name: str, *values: Column, at_least: float = 0.0) -> int:
         """Appends consecutive slots, one a value; returns the number of the first."""
+        if any(np.any(np.asarray(v) < at_least) for v in values):
+            raise WorkflowError([_problem(name, "is negative" if at_least == 0 else f"is below {at_least:g}")])
         arrays = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in values))
         return self._append(name, np.stack(arrays, axis=-1))
 
@@ -237,6 +239,11 @@ class _Lowering:
         self.tables.append([first, weeks if types > 1 else 0, 1 if weeks > 1 else 0, weeks])
         return len(self.tables) - 1
 
+    def factor(self, name: str, table: Table) -> int:
+        if (table.values < 0).any():
+            raise WorkflowError([_problem(name, "holds a negative factor")])
+        return self.table(name, table)
+
     def probability(self, name: str, table: Table) -> int:
         if (table.values < 0).any() or (table.values > 1).any():
             raise WorkflowError([_problem(name, "holds a probability outside 0 to 1")])
@@ -252,7 +259,7 @@ class _Lowering:
             first = self._append(f"{name}.u", lowered.nodes_u)
             self._append(f"{name}.x", x)
         else:
-            nodes, first = 0, self.slot(name, *lowered.parameters)
+            nodes, first = 0, self.slot(name, *lowered.parameters, at_least=-np.inf)
         if (np.asarray(distribution.quantile([1e-9])) < 0).any():
             raise WorkflowError([_problem(name, "can be negative")])
         self.distributions.append([int(lowered.kind), first, nodes, kink])
@@ -270,9 +277,9 @@ class _Lowering:
     def chance(self, name: str, chance: Chance, pools: dict[str, int]) -> int:
         row = [
             self.probability(name, chance.base),
-            self.slot(f"{name}.volume_slope", chance.volume_slope),
+            self.slot(f"{name}.volume_slope", chance.volume_slope, at_least=-np.inf),
             pools[chance.load_pool] if chance.load_pool else -1,
-            self.slot(f"{name}.load_slope", chance.load_slope),
+            self.slot(f"{name}.load_slope", chance.load_slope, at_least=-np.inf),
             self.calendar(chance.age_calendar),
             self.slot(f"{name}.age_rate_per_hour", chance.age_rate_per_hour),
             self.slot(f"{name}.shared", chance.shared),
@@ -297,7 +304,7 @@ class _Lowering:
                 return {
                     F.NEXT: at[step.next],
                     F.DISTRIBUTION: self.distribution(name, step.duration),
-                    F.TABLE: self.table(f"{name}.factor", step.factor),
+                    F.TABLE: self.factor(f"{name}.factor", step.factor),
                     F.CALENDAR: self.calendar(step.clock),
                 }
             case Serve():
@@ -305,7 +312,7 @@ class _Lowering:
                     F.NEXT: at[step.next],
                     F.POOL: known.pool[step.pool],
                     F.DISTRIBUTION: self.distribution(name, step.duration),
-                    F.TABLE: self.table(f"{name}.factor", step.factor),
+                    F.TABLE: self.factor(f"{name}.factor", step.factor),
                 }
             case Gate():
                 return {
@@ -320,7 +327,7 @@ class _Lowering:
                 limit = self.slot(f"{name}.limit", step.limit_seconds)
                 return {F.NEXT: at[step.next], F.A: limit, F.B: at[step.to], F.CALENDAR: self.calendar(step.clock)}
             case Batch():
-                return {F.NEXT: at[step.next], F.A: self.slot(name, step.size, step.max_wait_seconds)}
+                return {F.NEXT: at[step.next], F.A: self._batch(step)}
             case Goto():
                 return {F.NEXT: at[step.otherwise], F.A: at[step.to], F.B: step.limit}
             case Join():
@@ -341,6 +348,11 @@ class _Lowering:
     def _targets(self, numbers: Iterable[int]) -> int:
         first = len(self.targets)
         self.targets.extend(numbers)
+        return first
+
+    def _batch(self, step: Batch) -> int:
+        first = self.slot(f"{step.id}.size", step.size, at_least=0.5)
+        self.slot(f"{step.id}.max_wait", step.max_wait_seconds)
         return first
 
     def _attempts(self, step: Attempts, known: _Context) -> dict[F, int]:

@@ -157,7 +157,8 @@ def quantile_interval(values: ArrayLike, q: float, level: float = 0.9) -> Estima
     lower, upper = _quantile_ranks(len(x), q, _upper(level))
     low = float(x[lower - 1]) if lower >= 1 else -math.inf
     high = float(x[upper - 1]) if upper <= len(x) else math.inf
-    return Estimate(_interpolated(x, q), low, high, _maritz_jarrett(x, q))
+    estimate = _interpolated(x, q)
+    return Estimate(estimate, min(low, estimate), max(high, estimate), _maritz_jarrett(x, q))
 
 
 def _quantile_ranks(n: int, q: float, p: float) -> tuple[int, int]:

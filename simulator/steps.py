@@ -22,6 +22,8 @@ from simulator.quantiles import quantile_of
 UNTIL_CALLED = -1
 FOREVER = -2
 NO_BACK_OFF = -1
+NO_CHANCE = -700.0
+"""A logit below this counts as probability 0."""
 GONE = -1
 """The step number of a token that has left."""
 
@@ -209,24 +211,24 @@ class Decoder:
         return lambda token, now: rounded(quantile(first(token.case, token.visit)) * at(factor[token.case.type], week_index(now)))
 
     def branch(self, i: int) -> Enter:
-        first = self.uniform.first(i)
-        _, _, _, _, _, _, _, start, count_of, by_arrival, *_ = self.field[i]
+        by_arrival, first = self.field[i][F.C], self.uniform.first(i)
+        start = self.field[i][F.A]
         rules = []
-        for required, forbidden, target, targets, table in self.program.rules[start : start + count_of].tolist():
+        for required, forbidden, target, targets, table in self.program.rules[start : start + self.field[i][F.B]].tolist():
+            numbers: list[int] = self.program.targets[target : target + targets].tolist()
             tables = [self.table(table + k) for k in range(targets - 1)]
-            rules.append((required, forbidden, self.program.targets[target : target + targets].tolist(), tables))
+            rules.append((required, forbidden, numbers[-1], list(zip(numbers, tables, strict=False))))
 
         def enter(token: Token, now: int) -> int:
-            visit, case, marks = count(token, i), token.case, token.marks
-            for rule in rules:
-                required, forbidden, targets, tables = rule
+            visit, marks = count(token, i), token.marks
+            for required, forbidden, last, options in rules:  # noqa: B007 – the rule that breaks the loop is used below it
                 if marks & required == required and not marks & forbidden:
                     break
-            token.step = targets[-1]
-            if tables:
-                u, total = first(case, visit), 0.0
-                week = case.arrival_week if by_arrival else week_index(now)
-                for target, table in zip(targets, tables, strict=False):
+            token.step = last
+            if options:
+                case = token.case
+                u, total, week = first(case, visit), 0.0, case.arrival_week if by_arrival else week_index(now)
+                for target, table in options:
                     total += at(table[case.type], week)
                     if u < total:
                         token.step = target
@@ -242,28 +244,42 @@ class Decoder:
             (required, forbidden, self.chance(i, chance))
             for required, forbidden, chance in self.program.mark_rules[start : start + self.field[i][F.D]].tolist()
         ]
+        set_on_hit, clear_on_miss = action != Action.CLEAR, action == Action.ASSIGN
 
         def enter(token: Token, now: int) -> int:
-            visit, token.step = count(token, i), next_step
+            visit, token.step, marks = count(token, i), next_step, token.marks
             for required, forbidden, happens in chances:
-                if token.marks & required == required and not token.marks & forbidden:
-                    hit = happens(token.case, visit, now)
-                    if action == Action.CLEAR:
-                        token.marks &= ~bit if hit else -1
-                    elif hit:
-                        token.marks |= bit
-                    elif action == Action.ASSIGN:
-                        token.marks &= ~bit
+                if marks & required == required and not marks & forbidden:
+                    if happens(token.case, visit, now):
+                        token.marks = marks | bit if set_on_hit else marks & ~bit
+                    elif clear_on_miss:
+                        token.marks = marks & ~bit
                     break
             return 0
 
         return enter
 
     def chance(self, i: int, number: int) -> Callable[[Case, int, int], bool]:
-        engine = self.engine
+        """Whether a chance comes true for a case at a visit; the plain ones without any dependence are kept short."""
         table, volume, pool, load, calendar, age, shared = self.program.chances[number].tolist()
-        base, volume_slope, load_slope = self.table(table), self.row[volume], self.row[load]
-        age_rate, share, feed = self.row[age], self.row[shared], self.calendar(calendar)
+        base, first = self.table(table), self.uniform.first(i)
+        plain = pool < 0 and calendar < 0 and not self.row[volume] and not self.row[shared]
+        values = {p for by_week in base for p in by_week}
+        if plain and len(values) == 1:
+            p = values.pop()
+            return (lambda *_: p > 0.0) if p in (0.0, 1.0) else lambda case, visit, _: first(case, visit) < p
+        if plain:
+            return lambda case, visit, now: first(case, visit) < at(base[case.type], week_index(now))
+        return self.dependent_chance(
+            i, base, (self.row[volume], pool, self.row[load]), (calendar, self.row[age]), self.row[shared]
+        )
+
+    def dependent_chance(
+        self, i: int, base: Values, load: tuple[float, int, float], data_age: tuple[int, float], share: float
+    ) -> Callable[[Case, int, int], bool]:
+        """A chance that depends on the day's volume, a pool's load, the age of data, or is shared within a cluster."""
+        engine, (volume_slope, pool, load_slope), (calendar, rate) = self.engine, load, data_age
+        feed = self.calendar(calendar)
         first, second, cluster = self.uniform.first(i), self.uniform.second(i), self.uniform.cluster(i)
 
         def happens(case: Case, visit: int, now: int) -> bool:
@@ -271,9 +287,9 @@ class Decoder:
             if 0.0 < p < 1.0 and (volume_slope or pool >= 0):
                 logit = math.log(p / (1.0 - p)) + volume_slope * (case.ratio - 1.0)
                 logit -= load_slope * engine.load(pool, now) if pool >= 0 else 0.0
-                p = 1.0 / (1.0 + math.exp(-logit))
+                p = 1.0 / (1.0 + math.exp(-logit)) if logit > NO_CHANCE else 0.0
             if feed is not None:
-                p = 1.0 - (1.0 - p) * math.exp(-age_rate * feed.age(now) / HOUR)
+                p = 1.0 - (1.0 - p) * math.exp(-rate * feed.age(now) / HOUR)
             if share > 0.0 and second(case, visit) < share:
                 return cluster(case.cluster) < p
             return first(case, visit) < p
@@ -454,7 +470,6 @@ class Uniforms:
         self.seed, self.future_number = future.seed, future.number
         self.entities = draws.case_entity(future.day, future.ordinal)
         self.purposes = [draws.purpose_of(name) for name in program.step_ids]
-        self.tokens = program.steps[:, F.TOKEN].tolist()
         self.blocks: dict[tuple[int, int, int], tuple[list[float], list[float]]] = {}
 
     def at(self, step: int, case: Case, visit: int, slot: int) -> tuple[float, float]:
@@ -462,13 +477,13 @@ class Uniforms:
         if visit < self.BLOCKS and slot < 2:
             first, second = self.block(step, visit, slot)
             return first[case.index], second[case.index]
-        detail = draws.detail_of(visit, self.tokens[step], slot)
+        detail = draws.detail_of(visit, slot)
         return draws.uniforms(self.seed, self.future_number, case.entity, self.purposes[step], detail)
 
     def block(self, step: int, visit: int, slot: int = 0) -> tuple[list[float], list[float]]:
         key = (step, visit, slot)
         if key not in self.blocks:
-            detail = draws.detail_of(visit, self.tokens[step], slot)
+            detail = draws.detail_of(visit, slot)
             pair = draws.uniform_arrays(self.seed, self.future_number, self.entities, self.purposes[step], detail)
             self.blocks[key] = (pair[0].tolist(), pair[1].tolist())
         return self.blocks[key]

@@ -86,8 +86,9 @@ def verdict(
     loaded = load(case)
     from scenarios import study
     from scenarios.report import verdict_json, verdict_text
+    from scenarios.store import SolvedCache
 
-    result = study.verdict(loaded.case, draws, seed, progress_on(sys.stderr, not as_json))
+    result = study.verdict(loaded.case, draws, seed, progress_on(sys.stderr, not as_json), SolvedCache(loaded.hash, seed))
     clear_progress()
     if as_json:
         print_json(verdict_json.as_json(result, loaded))
@@ -115,8 +116,10 @@ def run(
     loaded, chosen = load(case), known_arm(arm)
     from scenarios import study
     from scenarios.report import run_report
+    from scenarios.store import SolvedCache
 
-    result = study.replicate(loaded.case, chosen, replications, seed, progress_on(sys.stderr, not as_json))
+    show = progress_on(sys.stderr, not as_json)
+    result = study.replicate(loaded.case, chosen, replications, seed, show, SolvedCache(loaded.hash, seed))
     clear_progress()
     if out is not None:
         run_report.write(result, loaded, out)

@@ -94,9 +94,9 @@ def as_json(study: VerdictStudy, loaded: LoadedCase) -> dict[str, Any]:
         "unlocated_days_at_one_place": [
             {
                 "place": e.place,
-                "production_mean_days": rounded(e.production.figures["mean_cycle_time_days"]) if e.production else None,
+                "share_of_unlocated_days": rounded(e.share),
+                "production_mean_days": rounded(e.production.figures["mean_cycle_time_days"]),
                 "target_met": e.met,
-                "note": e.reason,
             }
             for e in study.extremes
         ],

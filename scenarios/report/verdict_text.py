@@ -108,7 +108,7 @@ def _gate_reason(study: VerdictStudy) -> str:
 
 
 def _flips(study: VerdictStudy) -> str:
-    answers = {e.met for e in study.extremes if e.met is not None}
+    answers = {e.met for e in study.extremes}
     return "  – and it depends on where the unlocated days lie" if len(answers) > 1 else "  – resting on guesses: see below"
 
 
@@ -189,9 +189,11 @@ def reasons(study: VerdictStudy) -> Iterator[str]:
         yield f"With an AI that is never wrong the mean would be {best:.1f} d (all other figures at their middle values)."
     if study.extremes:
         ends = [
-            f"{e.place} {e.production.figures['mean_cycle_time_days']:.1f} d{e.reason}" for e in study.extremes if e.production
+            f"{e.place} {e.production.figures['mean_cycle_time_days']:.1f} d"
+            + ("" if e.share > 0.995 else f" ({per_cent(e.share)} of them fit there)")
+            for e in study.extremes
         ]
-        yield f"If all unlocated days lay at one place, the live mean would be: {', '.join(ends)}."
+        yield f"If the unlocated days all lay at one place, the live mean would be: {', '.join(ends)}."
     if study.baseline is not None:
         yield f"Located by sources: {per_cent(study.baseline.located_share)} of today's {study.baseline.observed:.1f} days."
 

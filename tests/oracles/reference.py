@@ -183,7 +183,7 @@ class Reference:
     def draw(self, token: Token, step: Plain, visit: int, slot: int = 0) -> tuple[float, float]:
         data = token.case.data
         entity = CASE * 2**30 + (data["day"] + 8192) * 2**16 + data["ordinal"]
-        detail = visit * 2**20 + token.number * 2**16 + slot
+        detail = visit * 2**20 + slot
         return uniforms(self.plain["seed"], self.plain["future"], entity, step["id"], detail)
 
     def duration(self, token: Token, step: Plain, visit: int) -> int:

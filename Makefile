@@ -1,0 +1,43 @@
+# make run: sets everything up and prints the verdict of the default scenario. make test: sets up and passes the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: run test check bench equality docs pins clean
+
+run: $(READY)
+	$(BIN)/pilotproof verdict invoice_processing
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+# generated workflows compared row by row with the independent reference; make equality COUNT=10000
+COUNT ?= 1000
+equality: $(READY)
+	EQUALITY_COUNT=$(COUNT) $(BIN)/python -m pytest tests/test_equality.py -n 2
+
+# pages that are made from the code, and the tables of measured results
+docs: $(READY)
+	$(BIN)/python docs/make.py
+
+$(READY): requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+# the pins of requirements-dev.txt; needs uv (pip install uv)
+pins:
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,98 @@
+"""pilotproof from Python. The five lines that cover most needs:
+
+>>> import pilotproof as pp
+>>> case = pp.load("invoice_processing")                        # a shipped name, a TOML file or a case folder
+>>> better = pp.change(case, {"steps.review.catch": 0.95})      # a frozen copy; the original stays as it is
+>>> future = pp.simulate(better, arm="production", seed=7)      # one simulated future at the middle values
+>>> frames = pp.frames(future)                                  # tidy pandas frames: cases, visits, pools, weeks
+>>> sorted(frames)
+['cases', 'pools', 'visits', 'weeks']
+
+Everything else (`verdict`, `compare`) takes the same case. This module is the only documented import; it loads nothing heavy by itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from models.schema import Arm
+    from scenarios.files import LoadedCase
+    from scenarios.report.compare_report import Comparison
+    from scenarios.study import Run, VerdictStudy
+
+__all__ = ["change", "compare", "frames", "load", "scenarios", "simulate", "verdict", "verdict_data"]
+
+
+def _own_packages() -> None:
+    """Names a foreign top-level `simulator`, `models` or `scenarios` that would shadow ours. Raises ImportError."""
+    here = Path(__file__).resolve().parent
+    for name in ("simulator", "models", "scenarios"):
+        module = sys.modules.get(name)
+        origin = getattr(module, "__file__", None)
+        if origin is not None and Path(origin).resolve().parent.parent != here:
+            raise ImportError(f'pilotproof needs its own package "{name}", but another one is loaded from {origin}')
+
+
+def load(case: str | Path) -> LoadedCase:
+    """Reads and validates a case. Raises scenarios.problems.CaseError, which lists every problem."""
+    _own_packages()
+    from scenarios.files import load as load_case
+
+    return load_case(str(case))
+
+
+def scenarios() -> tuple[str, ...]:
+    """Names of the shipped scenarios."""
+    from scenarios.catalogue import shipped_names
+
+    return shipped_names()
+
+
+def change(case: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:
+    """A validated copy with some values replaced; keys are parameter paths such as `steps.review.catch`. Raises CaseError."""
+    from scenarios.files import changed
+
+    return changed(case, values)
+
+
+def simulate(case: LoadedCase, arm: Arm = "production", seed: int = 7, future: int = 0) -> Run:
+    """One simulated future of one arm at the middle values of all parameters, calibrated to the baseline."""
+    from scenarios.store import SolvedCache
+    from scenarios.study import replicate_one
+
+    return replicate_one(case.case, arm, seed, future, SolvedCache(case.hash, seed))
+
+
+def frames(run: Run) -> dict[str, pd.DataFrame]:
+    """The future as tidy frames; columns are documented in `scenarios.frames`."""
+    from scenarios import frames as f
+
+    return {"cases": f.cases(run.case, run), "visits": f.visits(run), "pools": f.pools(run), "weeks": f.weeks(run)}
+
+
+def verdict(case: LoadedCase, draws: int = 10, seed: int = 7) -> VerdictStudy:
+    """How probable the promise is: three arms under `draws` accepted draws."""
+    from scenarios.store import SolvedCache
+    from scenarios.study import verdict as judge
+
+    return judge(case.case, draws, seed, cache=SolvedCache(case.hash, seed))
+
+
+def verdict_data(case: LoadedCase, study: VerdictStudy) -> dict[str, Any]:
+    """The same as `pilotproof verdict --json`."""
+    from scenarios.report.verdict_json import as_json
+
+    return as_json(study, case)
+
+
+def compare(first: LoadedCase, second: LoadedCase, arm: Arm = "production", replications: int = 8, seed: int = 7) -> Comparison:
+    """Paired differences of two cases over the same futures."""
+    from scenarios.report.compare_report import compare as pair
+
+    return pair(first, second, arm, replications, seed)

@@ -1,0 +1,114 @@
+"""`run`: one arm at the middle values, several futures – text, JSON, and a folder of tables."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenarios.files import LoadedCase
+from scenarios.report.basis import basis, basis_line, sources_line
+from scenarios.report.verdict_json import rounded
+from scenarios.report.verdict_text import ARM_NAMES, account_name
+from scenarios.study import Replications
+from simulator.statistics import mean_interval
+
+SCHEMA_VERSION = 1
+
+
+def _interval(values: list[float]) -> dict[str, float | None]:
+    """Mean with its 90 % confidence interval; without one for a single future."""
+    if len(values) < 2 or not np.isfinite(values).all():
+        return {"estimate": rounded(float(np.mean(values))), "low": None, "high": None}
+    found = mean_interval(values, 0.9)
+    return {"estimate": rounded(found.estimate), "low": rounded(found.low), "high": rounded(found.high)}
+
+
+def as_json(result: Replications, loaded: LoadedCase) -> dict[str, Any]:
+    """Figures with 90 % confidence intervals over the futures."""
+    first = result.runs[0].outcome
+
+    def each(group: str, key: Any) -> dict[str, float | None]:
+        return _interval([getattr(r.outcome, group).get(key, 0.0) for r in result.runs])
+
+    accounts = sorted({k for r in result.runs for k in r.outcome.days})
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": loaded.case.name,
+        "arm": result.arm,
+        "engine": "simpy",
+        "seed": result.seed,
+        "replications": len(result.runs),
+        "figures": {name: each("figures", name) for name in first.figures},
+        "where_the_days_go": {
+            name: rounded(float(np.mean([r.outcome.days.get(name, 0.0) for r in result.runs]))) for name in accounts
+        },
+        "by_type": {name: each("by_type", name) for name in first.by_type},
+        "by_ai": {name: each("by_ai", name) for name in first.by_ai},
+        "by_week_of_arrival": {str(week): each("by_week", week) for week in first.by_week},
+        "load_of_teams_by_week": {
+            pool: [rounded(float(v)) for v in np.mean([r.outcome.utilisation[pool] for r in result.runs], axis=0)]
+            for pool in first.utilisation
+        },
+        "backlog_by_week": [rounded(float(v)) for v in np.mean([r.outcome.backlog for r in result.runs], axis=0)],
+        "laws": [
+            {"name": law.name, "passed": all(r.laws[i].passed for r in result.runs)} for i, law in enumerate(result.runs[0].laws)
+        ],
+        "basis": basis(loaded, result.seed),
+    }
+
+
+def text(result: Replications, loaded: LoadedCase) -> str:
+    """The same, to read."""
+    data = as_json(result, loaded)
+    lines = [
+        f"{loaded.case.title} · {ARM_NAMES[result.arm]} · {len(result.runs)} simulated futures at the middle values · {sources_line(loaded.case)}",
+        "",
+        *(f"  {_label(name):<34}{_cell(value)}" for name, value in data["figures"].items()),
+        "",
+        "  Where the days go",
+        *(f"  {_account(k):<44}{v:8.2f}" for k, v in sorted(data["where_the_days_go"].items(), key=lambda i: -i[1])),
+        "",
+        "  By type, mean days: "
+        + " · ".join(f"{k} {v['estimate']:.1f}" for k, v in data["by_type"].items() if v["estimate"] is not None),
+        "  Laws: " + ", ".join(f"{law['name']} {'✓' if law['passed'] else '✗'}" for law in data["laws"]),
+        f"  {basis_line(loaded, result.seed)}",
+    ]
+    return "\n".join(lines)
+
+
+def _account(name: str) -> str:
+    return account_name(name) + (", again" if name.endswith("_again") else "")
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _cell(value: dict[str, float | None]) -> str:
+    estimate, low, high = value["estimate"], value["low"], value["high"]
+    if estimate is None:
+        return "–"
+    return f"{estimate:10.3f}" + (f"   ({low:.3f} to {high:.3f})" if low is not None and high is not None else "")
+
+
+def write(result: Replications, loaded: LoadedCase, folder: Path) -> None:
+    """A folder with summary.json and, for every future, its frames as CSV; it appears whole or not at all."""
+    from scenarios import frames
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        draft = Path(scratch) / "run"
+        draft.mkdir()
+        (draft / "summary.json").write_text(json.dumps(as_json(result, loaded), indent=2) + "\n", encoding="utf-8")
+        for run in result.runs:
+            part = draft / f"future_{run.future:04d}"
+            part.mkdir()
+            frames.cases(loaded.case, run).to_csv(part / "cases.csv", index=False)
+            frames.visits(run).to_csv(part / "visits.csv", index=False)
+            frames.pools(run).to_csv(part / "pools.csv", index=False)
+            frames.weeks(run).to_csv(part / "weeks.csv", index=False)
+        draft.rename(folder)

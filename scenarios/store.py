@@ -1,0 +1,62 @@
+"""A user cache of solved baselines: what is expensive to find, cheap to keep, and never decides a figure.
+
+A solved draw is fixed by the case, the seed and the code; the file's name carries all three, so no stale value can be used. A cache
+that cannot be read or written is no error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+def cache_folder() -> Path:
+    """`PILOTPROOF_CACHE`, else the user's cache folder."""
+    stated = os.environ.get("PILOTPROOF_CACHE")
+    if stated:
+        return Path(stated)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pilotproof"
+
+
+@lru_cache(maxsize=1)
+def code_hash() -> str:
+    """A hash of the sources that decide a simulated figure."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for path in sorted([*root.glob("simulator/**/*.py"), *root.glob("models/**/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class SolvedCache:
+    """Solved draws of one case under one seed: key -> plain data."""
+
+    def __init__(self, case_hash: str, seed: int, folder: Path | None = None) -> None:
+        self.path = (folder or cache_folder()) / f"solved-{case_hash}-{seed}-{code_hash()}.json"
+        self.known: dict[str, Any] = {}
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            self.known = found if isinstance(found, dict) else {}
+        except (OSError, ValueError):
+            pass
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """What is known of a draw, or None."""
+        found = self.known.get(key)
+        return found if isinstance(found, dict) else None
+
+    def put(self, key: str, record: dict[str, Any]) -> None:
+        """Keeps a solved draw; the file is replaced as a whole."""
+        self.known[key] = record
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as draft:
+                json.dump(self.known, draft)
+            Path(draft.name).replace(self.path)
+        except OSError:
+            return

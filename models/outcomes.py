@@ -127,14 +127,15 @@ def _shares(case: schema.CaseFile, ledger: Ledger, chosen: Mask) -> dict[str, fl
     reviewed = np.zeros(len(chosen), dtype=bool)
     reviewed[ledger.visits["case"][np.isin(ledger.visits["step"], list(reviews))]] = True
     ended = ledger.cases["ended"] != OPEN
+    accepted = _any_mark(ledger, [accepted_mark(a) for a in ais])
 
     def share(mask: Mask) -> float:
         return _mean(mask[chosen].astype(np.float64))
 
     return {
-        "straight_through_share": share(~touched & ended),
+        "straight_through_share": share(~touched & ended & accepted),
         "ai_share": share(_any_mark(ledger, [handled_mark(a) for a in ais])),
-        "accepted_share": share(_any_mark(ledger, [accepted_mark(a) for a in ais])),
+        "accepted_share": share(accepted),
         "review_share": share(reviewed),
         "escalated_share": share(_any_mark(ledger, [escalated_mark(d) for d in desks])),
         "rework_share": share(repeated),

@@ -8,28 +8,86 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
+from numbers import Real
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+import pydantic
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from models import units
 from models.elicitation import ElicitationError
-from models.uncertainty import Uncertain, belief_of
+from models.uncertainty import FORMS, Limits, Uncertain, belief_of
 
 SCHEMA_VERSION = 1
 SourceClass = Literal["measured", "elicited", "benchmark", "guess"]
 Cause = Literal["data", "scope", "integration", "organisation"]
 Arm = Literal["as_is", "pilot", "production"]
+ARMS: tuple[Arm, ...] = ("as_is", "pilot", "production")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Quantity = float | str
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+
+
+def _quantity(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, Real | str):
+        raise PydanticCustomError("unit", 'must be a number, or text with a unit such as "45 min"')
+    if isinstance(value, str):
+        return value
+    if not -1e300 < value < 1e300:
+        raise PydanticCustomError("range", "is not a finite number")
+    return float(value)
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _of_our_time(day: date) -> date:
+    if not 1990 <= day.year <= 2100:
+        raise PydanticCustomError("range", "must lie between 1990 and 2100")
+    return day
+
+
+def _span(text: str) -> str:
+    try:
+        units.seconds(text)
+    except units.UnitError as error:
+        raise _unit_problem(error) from error
+    return text
+
+
+def _unit_problem(error: units.UnitError) -> PydanticCustomError:
+    code: Literal["range", "unit"] = "range" if isinstance(error, units.RangeError) else "unit"
+    return PydanticCustomError(code, "{message}", {"message": str(error)})
+
+
+Quantity = Annotated[float | str, BeforeValidator(_quantity)]
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_of_our_time)]
+Span = Annotated[str, AfterValidator(_span)]
+"""A duration that is certain."""
+Pair = pydantic.Strict(False)
+"""Lets a list stand for a tuple."""
 
 
 class Strict(BaseModel):
-    """Frozen; unknown keys are errors."""
+    """Frozen; unknown keys are errors, and so are values of another type. `needs`: a field -> the one it has no effect without."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    needs: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Strict:
+        fields = type(self).model_fields
+        for name, other in self.needs.items():
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True) and not getattr(self, other):
+                raise PydanticCustomError("needs", '"{name}" needs "{other}" beside it', {"name": name, "other": other})
+        return self
 
 
 class Belief(Strict):
@@ -42,8 +100,8 @@ class Belief(Strict):
     likely: Quantity | None = Field(None, description="elicited: most likely (for an accuracy: the median)")
     high: Quantity | None = Field(None, description="elicited: high")
     mass: float = Field(0.9, description="probability between low and high; 1 means absolute limits (PERT)")
-    right: int | None = Field(None, ge=0, description="counted: successes (Jeffreys Beta)")
-    tried: int | None = Field(None, ge=1, description="counted: trials")
+    right: int | None = Field(None, ge=0, le=10**12, description="counted: successes (Jeffreys Beta)")
+    tried: int | None = Field(None, ge=1, le=10**12, description="counted: trials")
     effective: float = Field(1.0, gt=0, le=1, description="counted: effective share of the trials (1 / design effect)")
     mean: Quantity | None = Field(None, description="normal: mean")
     sd: Quantity | None = Field(None, description="normal: standard deviation")
@@ -51,7 +109,7 @@ class Belief(Strict):
     @model_validator(mode="before")
     @classmethod
     def _plain_value(cls, data: Any) -> Any:
-        return {"value": data} if isinstance(data, str | int | float) and not isinstance(data, bool) else data
+        return {"value": data} if isinstance(data, str | Real) else data
 
     @model_validator(mode="after")
     def _has_one_form(self) -> Belief:
@@ -62,37 +120,62 @@ class Belief(Strict):
     def _needs_value(self) -> bool:
         return True
 
+    def stated(self) -> dict[str, Any]:
+        """The fields that state the value."""
+        return {key: getattr(self, key) for keys in FORMS.values() for key in keys}
+
     def uncertain(self) -> Uncertain:
         """Its quantile function in base units. Raises a validation error that names what is wrong."""
         try:
-            return belief_of(self.dimension, self.model_dump(include=set(Belief.model_fields)))
+            return belief_of(self.dimension, self.stated())
         except units.UnitError as error:
-            raise PydanticCustomError("unit", "{message}", {"message": str(error)}) from error
+            raise _unit_problem(error) from error
         except ElicitationError as error:
             raise PydanticCustomError("belief", "{message}", {"message": str(error)}) from error
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _or_plain(handler, core, ["number", "string"])
+
+
+def _or_plain(handler: GetJsonSchemaHandler, core: CoreSchema, types: list[str]) -> dict[str, Any]:
+    """The JSON Schema of a table for which a plain value may stand."""
+    table = handler.resolve_ref_schema(handler(core))
+    described = {key: table.pop(key) for key in ("title", "description") if key in table}
+    options = [{"type": types}, dict(table)]
+    table.clear()
+    table.update(described, anyOf=options)
+    return table
 
 
 class Parameter(Belief):
     """A belief with its source; or one per arm (`as_is`, `pilot`, `production`) and the `cause` that switches between them."""
 
+    limits: ClassVar[Limits] = Limits()
+
     source: SourceClass = Field("guess", description="where it comes from")
     grade: Literal["A", "B", "C", "U"] | None = Field(None, description="grade of a benchmark's source")
     cite: str = Field("", description="citation")
     owner: str = Field("", description="who answers for it")
-    note: str = ""
+    note: str = Field("", description="remark")
     inherited: str = Field("", description="the scenario this value was copied from; it then counts as a guess")
     as_is: Belief | None = Field(None, description="today; if left out, as in production")
     pilot: Belief | None = Field(None, description="as in the pilot")
     production: Belief | None = Field(None, description="live")
     cause: Cause | None = Field(None, description="which of the causes moves it from its pilot to its production value")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _same_dimension(cls, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            beliefs = {arm: data[arm] for arm in ("as_is", "pilot", "production") if arm in data}
-            return {**data, **{arm: _BELIEFS[cls.dimension].model_validate(b) for arm, b in beliefs.items()}}
-        return data
+    @model_validator(mode="after")
+    def _within_limits(self) -> Parameter:
+        for arm in ARMS if self.pilot is not None else ARMS[-1:]:
+            broken = self.limits.broken_by(self.in_arm(arm).uncertain(), self.dimension)
+            if broken:
+                where = f"{arm} " if self.pilot is not None else ""
+                raise PydanticCustomError("range", "{message}", {"message": where + broken})
+        if self.inherited and self.source != "guess":
+            raise PydanticCustomError(
+                "form", 'a value copied from another scenario is a guess; leave "inherited" out once you checked it'
+            )
+        return self
 
     def _needs_value(self) -> bool:
         if self.pilot is None and self.production is None and self.as_is is None:
@@ -101,7 +184,7 @@ class Parameter(Belief):
             return True
         if self.pilot is None or self.production is None or self.cause is None:
             raise PydanticCustomError("arms", "a value that differs by arm needs pilot, production and cause")
-        if any(getattr(self, form) is not None for form in ("value", "low", "right", "mean")):
+        if self.stated() != Belief.model_construct().stated():
             raise PydanticCustomError("arms", "give either one value or one per arm, not both")
         return False
 
@@ -130,45 +213,102 @@ class _MoneyBelief(Belief):
     dimension: ClassVar[str] = "money"
 
 
-_BELIEFS: dict[str, type[Belief]] = {
-    "number": Belief,
-    "duration": _DurationBelief,
-    "share": _ShareBelief,
-    "accuracy": _AccuracyBelief,
-    "money": _MoneyBelief,
-}
-
-
 class Number(Parameter):
     """A plain number."""
+
+
+class Positive(Number):
+    """A number above 0."""
+
+    limits: ClassVar[Limits] = Limits(0.0, above=True)
+
+
+class NotNegative(Number):
+    """A number that is not negative."""
+
+    limits: ClassVar[Limits] = Limits(0.0)
+
+
+class Logit(Number):
+    """A difference on the logit scale: 0.7 doubles the odds, −0.7 halves them."""
+
+    limits: ClassVar[Limits] = Limits(-20.0, 20.0)
+
+
+class Headcount(Number):
+    """A number of people. A fixed one is whole; an uncertain one is rounded in each draw."""
+
+    limits: ClassVar[Limits] = Limits(0.0, 10_000.0, whole=True)
 
 
 class Duration(Parameter):
     """A length of time with its unit."""
 
     dimension: ClassVar[str] = "duration"
+    limits: ClassVar[Limits] = Limits(0.0, 3_650 * 86_400.0)
+    as_is: _DurationBelief | None = Field(None, description="today; if left out, as in production")
+    pilot: _DurationBelief | None = Field(None, description="as in the pilot")
+    production: _DurationBelief | None = Field(None, description="live")
+
+
+class PositiveDuration(Duration):
+    """A length of time with its unit, longer than 0."""
+
+    limits: ClassVar[Limits] = Limits(0.0, 3_650 * 86_400.0, above=True)
 
 
 class Share(Parameter):
     """A share or probability, 0 to 1 or in per cent."""
 
     dimension: ClassVar[str] = "share"
+    limits: ClassVar[Limits] = Limits(0.0, 1.0)
+    as_is: _ShareBelief | None = Field(None, description="today; if left out, as in production")
+    pilot: _ShareBelief | None = Field(None, description="as in the pilot")
+    production: _ShareBelief | None = Field(None, description="live")
 
 
 class Accuracy(Parameter):
     """A share elicited on the logit scale (likely = median)."""
 
     dimension: ClassVar[str] = "accuracy"
+    limits: ClassVar[Limits] = Limits(0.0, 1.0)
+    as_is: _AccuracyBelief | None = Field(None, description="today; if left out, as in production")
+    pilot: _AccuracyBelief | None = Field(None, description="as in the pilot")
+    production: _AccuracyBelief | None = Field(None, description="live")
 
 
 class Money(Parameter):
     """An amount in the case's currency."""
 
     dimension: ClassVar[str] = "money"
+    limits: ClassVar[Limits] = Limits(0.0)
+    as_is: _MoneyBelief | None = Field(None, description="today; if left out, as in production")
+    pilot: _MoneyBelief | None = Field(None, description="as in the pilot")
+    production: _MoneyBelief | None = Field(None, description="live")
+
+
+def _rising(model: BaseModel, *names: str) -> None:
+    """Refuses parameters of a distribution that are out of order at their middle values, in any arm."""
+    for low, high in pairwise(names):
+        for arm in ARMS:
+            a, b = (getattr(model, name).in_arm(arm).uncertain().median for name in (low, high))
+            if a > b:
+                shown = {"low": low, "high": high, "a": units.duration_text(a), "b": units.duration_text(b)}
+                raise PydanticCustomError("belief", "{low} ({a}) must not exceed {high} ({b})", shown)
+
+
+def _apart(model: BaseModel, *names: str) -> None:
+    """Refuses limits of a distribution that cross in some draws."""
+    for low, high in pairwise(names):
+        for arm in ARMS:
+            a, b = (getattr(model, name).in_arm(arm).uncertain() for name in (low, high))
+            if float(a.quantile([0.999])[0]) > b.lowest:
+                message = "{low} and {high} are so uncertain that they may cross; fix one of them"
+                raise PydanticCustomError("belief", message, {"low": low, "high": high})
 
 
 class ShareByType(Strict):
-    """One share for all case types, or one each."""
+    """One share for all case types, or one each (a type that is left out has 0)."""
 
     all: Share | None = None
     types: dict[str, Share] = Field(default_factory=dict)
@@ -178,20 +318,34 @@ class ShareByType(Strict):
     def _plain(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and set(data) <= {"all", "types"} and data:
             return data
-        if isinstance(data, Mapping) and not set(data) & set(Share.model_fields):
+        if isinstance(data, Mapping) and data and not set(data) & set(Share.model_fields):
             return {"types": dict(data)}
         return {"all": data}
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ShareByType:
+        if (self.all is None) == (not self.types):
+            raise PydanticCustomError("form", "give either one share for all types, or one for each type")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _or_plain(handler, core, ["number", "string", "object"])
 
 
 # -- distributions of durations
 
 
 class Constant(Strict):
+    """Always the same."""
+
     kind: Literal["constant"]
     value: Duration
 
 
 class Exponential(Strict):
+    """Exponential: without memory."""
+
     kind: Literal["exponential"]
     mean: Duration
 
@@ -200,54 +354,78 @@ class Lognormal(Strict):
     """By median and p90, or by mean and cv."""
 
     kind: Literal["lognormal"]
-    median: Duration | None = None
-    p90: Duration | None = None
-    mean: Duration | None = None
-    cv: Number | None = None
+    median: PositiveDuration | None = Field(None, description="half of all are shorter")
+    p90: PositiveDuration | None = Field(None, description="9 of 10 are shorter")
+    mean: PositiveDuration | None = None
+    cv: NotNegative | None = Field(None, description="standard deviation / mean")
 
     @model_validator(mode="after")
     def _one_form(self) -> Lognormal:
         by_quantiles, by_mean = (self.median, self.p90), (self.mean, self.cv)
         if (None in by_quantiles) == (None in by_mean) or (None in by_quantiles and any(by_quantiles)):
             raise PydanticCustomError("form", "a lognormal needs either median and p90, or mean and cv")
+        if self.median is not None:
+            _rising(self, "median", "p90")
         return self
 
 
 class Gamma(Strict):
+    """Gamma by mean and coefficient of variation."""
+
     kind: Literal["gamma"]
-    mean: Duration
-    cv: Number
+    mean: PositiveDuration
+    cv: Positive = Field(description="standard deviation / mean")
 
 
 class Weibull(Strict):
+    """Weibull; shape 1 is the exponential."""
+
     kind: Literal["weibull"]
-    scale: Duration
-    shape: Number
+    scale: PositiveDuration
+    shape: Positive
 
 
 class Uniform(Strict):
+    """Anything between two limits, equally likely."""
+
     kind: Literal["uniform"]
     low: Duration
     high: Duration
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Uniform:
+        _rising(self, "low", "high")
+        _apart(self, "low", "high")
+        return self
+
 
 class Triangular(Strict):
+    """Between two limits with a most likely value: straight lines (triangular) or a smooth hill (pert)."""
+
     kind: Literal["triangular", "pert"]
     low: Duration
     likely: Duration
     high: Duration
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Triangular:
+        _rising(self, "low", "likely", "high")
+        _apart(self, "low", "likely", "high")
+        if any(self.low.in_arm(arm).uncertain().median == self.high.in_arm(arm).uncertain().median for arm in ARMS):
+            raise PydanticCustomError("belief", "low and high are equal; for one value write it alone")
+        return self
 
 
 class Empirical(Strict):
     """Quantiles of observed durations: [[probability, duration], …] from 0 to 1; `scale` carries their sampling error."""
 
     kind: Literal["empirical"]
-    quantiles: list[tuple[float, Quantity]] = Field(min_length=2)
-    source: SourceClass = "guess"
-    cite: str = ""
-    owner: str = ""
-    inherited: str = ""
-    scale: Number = Field(default_factory=lambda: Number.model_validate(1.0))
+    quantiles: list[Annotated[tuple[float, Quantity], Pair]] = Field(min_length=2, max_length=10_000)
+    source: SourceClass = Field("guess", description="where it comes from")
+    cite: str = Field("", description="citation")
+    owner: str = Field("", description="who answers for it")
+    inherited: str = Field("", description="the scenario it was copied from; it then counts as a guess")
+    scale: Positive = Field(default_factory=lambda: Positive.model_validate(1.0), description="multiplies all durations")
 
     @model_validator(mode="after")
     def _rising(self) -> Empirical:
@@ -255,7 +433,7 @@ class Empirical(Strict):
         try:
             values = [units.seconds(v) for _, v in self.quantiles]
         except units.UnitError as error:
-            raise PydanticCustomError("unit", "{message}", {"message": str(error)}) from error
+            raise _unit_problem(error) from error
         if probabilities != sorted(probabilities) or probabilities[0] != 0 or probabilities[-1] != 1:
             raise PydanticCustomError("order", "probabilities must rise from 0 to 1")
         if values != sorted(values):
@@ -264,9 +442,11 @@ class Empirical(Strict):
 
 
 class Mixture(Strict):
+    """One of several distributions, with fixed weights."""
+
     kind: Literal["mixture"]
-    weights: list[float]
-    parts: list[Annotated[_Simple, Field(discriminator="kind")]]
+    weights: list[float] = Field(max_length=20)
+    parts: list[Annotated[_Simple, Field(discriminator="kind")]] = Field(min_length=1, max_length=20)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Mixture:
@@ -294,34 +474,50 @@ class Time(Strict):
             return data
         if isinstance(data, Mapping) and "kind" in data:
             return {"law": data}
+        if isinstance(data, Mapping) and set(data) - set(Duration.model_fields):
+            raise PydanticCustomError("kind", "needs the kind of its distribution, such as lognormal or exponential")
         return {"law": {"kind": "constant", "value": data}}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        law = handler.resolve_ref_schema(handler(core))["properties"]["law"]
+        described = {"title": cls.__name__, "description": cls.__doc__}
+        return {**described, "anyOf": [{"type": ["number", "string"]}, law, {"type": "object", "not": {"required": ["kind"]}}]}
 
 
 # -- the world around the steps
+
+
+_Week = Annotated[int, Field(ge=1, le=260)]
 
 
 class Target(Strict):
     """The promise that is tested."""
 
     outcome: Literal["cycle_time"] = "cycle_time"
-    statistic: Literal["mean", "median", "p90", "share_within"] = "mean"
-    direction: Literal["at_most", "at_least"] = "at_most"
-    level: Quantity
-    within: str | None = Field(None, description="for share_within: the duration within which cases must end")
-    weeks: tuple[int, int] = Field((13, 26), description="first and last week after go-live, by arrival")
+    statistic: Literal["mean", "median", "p90", "share_within"] = Field("mean", description="p90: 9 of 10 cases are faster")
+    direction: Literal["at_most", "at_least"] = Field("at_most", description="at_least for share_within, at_most for the others")
+    level: Quantity = Field(description='the promised time, for example "7 d"; for share_within the promised share')
+    within: Span | None = Field(None, description="for share_within: the duration within which cases must end")
+    weeks: Annotated[tuple[_Week, _Week], Pair] = Field((13, 26), description="first and last week after go-live, by arrival")
 
     @model_validator(mode="after")
     def _fits(self) -> Target:
-        if not 1 <= self.weeks[0] <= self.weeks[1]:
-            raise PydanticCustomError("order", "weeks must be [first, last] with 1 <= first <= last")
+        if self.weeks[0] > self.weeks[1]:
+            raise PydanticCustomError("order", "weeks must be [first, last] with first <= last")
         if (self.statistic == "share_within") != (self.within is not None):
             raise PydanticCustomError("form", "share_within needs `within`, the other statistics do not")
+        needed = "at_least" if self.statistic == "share_within" else "at_most"
+        if self.direction != needed:
+            raise PydanticCustomError(
+                "form", 'a promise of {what} needs direction = "{needed}"', {"what": self.statistic, "needed": needed}
+            )
         try:
-            self.level_in_base_units()
-            if self.within is not None:
-                units.seconds(self.within)
+            level = self.level_in_base_units()
         except units.UnitError as error:
-            raise PydanticCustomError("unit", "{message}", {"message": str(error)}) from error
+            raise _unit_problem(error) from error
+        if level <= 0:
+            raise PydanticCustomError("range", "the promised level must be above 0")
         return self
 
     def level_in_base_units(self) -> float:
@@ -332,18 +528,24 @@ class Baseline(Strict):
     """Today's observed result, which every draw must reproduce."""
 
     statistic: Literal["mean"] = "mean"
-    observed: Duration
-    standard_error: str = Field(description='sampling error of the observed mean, for example "0.3 d"')
-    tolerance: str = Field("0.25 d", description="largest accepted distance between simulated and observed")
-    spread_cv: float = Field(1.0, gt=0, description="coefficient of variation of the unlocated days of a visit")
-    places: dict[str, Place] = Field(default_factory=dict, description="steps where unlocated days may lie")
+    observed: PositiveDuration = Field(description="the observed mean: one value; how sure it is, standard_error says")
+    standard_error: Span = Field(description='sampling error of the observed mean, for example "0.3 d"')
+    tolerance: Span = Field("0.25 d", description="largest accepted distance between simulated and observed")
+    spread_cv: float = Field(1.0, gt=0, le=10, description="coefficient of variation of the unlocated days of a visit")
+    places: dict[str, Place] = Field(default_factory=dict, max_length=20, description="steps where unlocated days may lie")
+
+    @model_validator(mode="after")
+    def _one_value(self) -> Baseline:
+        if self.observed.value is None:
+            raise PydanticCustomError("form", "today's observed result is one value; standard_error says how sure it is")
+        return self
 
 
 class Place(Strict):
     """One step that may hold days nobody has located; `weight` is its Dirichlet weight (expected share = weight / sum)."""
 
-    weight: float = Field(gt=0)
-    at_most: str | None = Field(None, description="largest mean a case may spend in this step's waits, all included")
+    weight: float = Field(gt=0, le=1_000)
+    at_most: Span | None = Field(None, description="largest mean a case may spend in this step's waits, all included")
     export: str = Field("", description="the two dates that would locate these days")
 
 
@@ -353,38 +555,44 @@ Baseline.model_rebuild()
 class CalendarSpec(Strict):
     """Weekly hours, without public holidays of a country."""
 
-    days: list[Weekday] = Field(default=["mon", "tue", "wed", "thu", "fri"])
-    hours: list[str] = Field(default=["09:00-17:00"], description='windows of a day, for example "09:00-12:30"')
-    holidays: str = Field("", description='country code, with a subdivision after a dash: "NL", "DE-BY"')
-    closed: list[date] = Field(default_factory=list)
+    days: list[Weekday] = Field(default=["mon", "tue", "wed", "thu", "fri"], min_length=1, max_length=7, description="open days")
+    hours: list[str] = Field(
+        default=["09:00-17:00"], min_length=1, max_length=96, description='windows of a day, for example "09:00-12:30"'
+    )
+    holidays: str = Field("", max_length=60, description='country code, with a subdivision after a dash: "NL", "DE-BY"')
+    closed: list[Day] = Field(default_factory=list, max_length=5_000, description="further closed dates")
 
 
 class AbsenceSpec(Strict):
     """Absences of one person: time present between two, and length."""
 
-    every: Time
+    every: Time = Field(description="time present between two absences, in calendar time")
     length: Time
 
 
 class HeadcountChange(Strict):
-    from_week: Number
-    headcount: Number
+    """From a week after go-live on, the team has another size."""
+
+    from_week: NotNegative
+    headcount: Headcount
 
 
 class Team(Strict):
     """A pool of people. `shifts` add further groups on other calendars."""
 
-    headcount: Number
-    calendar: str
+    headcount: Headcount
+    calendar: str = Field(description="working hours")
     change: HeadcountChange | None = Field(None, description="planned release or build-up after go-live")
-    shifts: list[TeamShift] = Field(default_factory=list)
+    shifts: list[TeamShift] = Field(default_factory=list, max_length=20)
     absence: AbsenceSpec | None = None
     cost_per_hour: Money | None = None
-    label: str = ""
+    label: str = Field("", description="name on screen")
 
 
 class TeamShift(Strict):
-    headcount: Number
+    """A further group of a team with other working hours."""
+
+    headcount: Headcount
     calendar: str
 
 
@@ -392,7 +600,7 @@ Team.model_rebuild()
 
 
 class OutageSpec(Strict):
-    """Outages: working time between two, and how long a repair takes."""
+    """Outages: time between two, and how long a repair takes."""
 
     every: Time
     repair: Time
@@ -401,31 +609,41 @@ class OutageSpec(Strict):
 class System(Strict):
     """An external system called by steps of kind `system`."""
 
-    concurrency: int = Field(0, ge=0, description="calls at a time, 0 = no limit")
-    calls_per_minute: Number | None = Field(None, description="rate limit")
+    concurrency: int = Field(0, ge=0, le=100_000, description="calls at a time, 0 = no limit")
+    calls_per_minute: Positive | None = Field(None, description="rate limit")
     outage: OutageSpec | None = None
     downtime: str | None = Field(None, description="calendar of planned downtime")
-    label: str = ""
+    label: str = Field("", description="name on screen")
 
 
 class CaseType(Strict):
+    """One type of case; the shares of all types add up to 1."""
+
     share: Share
-    piloted: bool = True
-    priority: int = 0
-    amount: Money | None = None
-    label: str = ""
+    piloted: bool = Field(True, description="whether the pilot had cases of this type")
+    priority: int = Field(0, ge=-1_000, le=1_000, description="smaller numbers go first")
+    amount: Money | None = Field(None, description="typical amount")
+    label: str = Field("", description="name on screen")
 
 
 class ArrivalsSpec(Strict):
-    per_month: Number | None = Field(None, description="cases a month (a year has twelve equal ones)")
-    per_working_day: Number | None = None
-    calendar: str
-    weekday: dict[Weekday, float] = Field(default_factory=dict, description="relative weights of weekdays (left out = 1)")
-    month_end_days: int = Field(0, ge=0, le=10)
-    month_end_factor: float = Field(1.0, gt=0)
-    day_cv: Number = Field(default_factory=lambda: Number.model_validate(0.0), description="cv of the daily rate beyond Poisson")
-    clusters: int = Field(1, ge=1, description="number of suppliers or templates")
-    cluster_exponent: float = Field(1.0, ge=0)
+    """How many cases come, and when."""
+
+    needs: ClassVar[Mapping[str, str]] = {"month_end_factor": "month_end_days"}
+
+    per_month: Positive | None = Field(None, description="cases a month (a year has twelve equal ones)")
+    per_working_day: Positive | None = Field(None, description="cases a day on which the calendar is open")
+    calendar: str = Field(description="days and hours at which cases come")
+    weekday: dict[Weekday, Annotated[float, Field(ge=0, le=1_000)]] = Field(
+        default_factory=dict, description="relative weights of weekdays (left out = 1)"
+    )
+    month_end_days: int = Field(0, ge=0, le=10, description="last working days of a month that bring more (or fewer) cases")
+    month_end_factor: float = Field(1.0, gt=0, le=1_000, description="how many times as many")
+    day_cv: NotNegative = Field(
+        default_factory=lambda: NotNegative.model_validate(0.0), description="cv of the daily rate beyond Poisson"
+    )
+    clusters: int = Field(1, ge=1, le=100_000, description="number of suppliers or templates")
+    cluster_exponent: float = Field(1.0, ge=0, le=10, description="cluster k is k^-exponent as frequent as the first")
 
     @model_validator(mode="after")
     def _one_rate(self) -> ArrivalsSpec:
@@ -435,31 +653,56 @@ class ArrivalsSpec(Strict):
 
 
 class MoneySpec(Strict):
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    cost_per_case_today: Money | None = None
-    ai_cost_per_case: Money | None = None
-    cost_of_error_never_found: Money | None = None
+    """What things cost."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
+        "USD", description="three capital letters; all amounts are in it"
+    )
+    cost_per_case_today: Money | None = Field(None, description="all-in cost of a case today")
+    ai_cost_per_case: Money | None = Field(None, description="fee of a case that the AI gets")
+    cost_of_error_never_found: Money | None = Field(None, description="what a wrong output costs that nobody notices")
+
+    @model_validator(mode="after")
+    def _one_cost_of_today(self) -> MoneySpec:
+        if self.cost_per_case_today is not None and self.cost_per_case_today.cause is not None:
+            raise PydanticCustomError("form", "today's cost of a case is one value; it does not differ by arm")
+        return self
 
 
 class RunSpec(Strict):
-    warm_up_weeks: int = Field(6, ge=1, le=104)
-    run_out_weeks: int = Field(6, ge=1, le=104)
+    """How long is simulated around the target weeks."""
+
+    warm_up_weeks: int = Field(6, ge=1, le=104, description="weeks before, until the process is filled; not counted")
+    run_out_weeks: int = Field(6, ge=1, le=104, description="weeks after, for the cases of the last target week to end")
 
 
 # -- steps
 
 
 class StepBase(Strict):
+    goes_on: ClassVar[bool] = True
+    """Whether cases can go on to `next`."""
+
     id: Name
-    label: str = ""
+    label: str = Field("", description="name on screen")
     next: str | None = Field(None, description="the following step; if left out, the next in the list")
+
+    @model_validator(mode="after")
+    def _next_is_used(self) -> StepBase:
+        if self.next is not None and not self.leads_on():
+            raise PydanticCustomError("form", '"next" has no effect: the step itself says where cases go')
+        return self
+
+    def leads_on(self) -> bool:
+        """Whether cases can go on to the following step."""
+        return self.goes_on
 
 
 class Learning(Strict):
     """Service times after go-live: `start` times as long, the surplus halving every `half_life_weeks`."""
 
-    start: Number
-    half_life_weeks: Number
+    start: Positive
+    half_life_weeks: Positive
 
 
 class Work(StepBase):
@@ -468,13 +711,15 @@ class Work(StepBase):
     kind: Literal["work"]
     team: str
     service: Time
-    factor: Number = Field(
-        default_factory=lambda: Number.model_validate(1.0), description="multiplies the service time; may differ by arm"
+    factor: NotNegative = Field(
+        default_factory=lambda: NotNegative.model_validate(1.0), description="multiplies the service time; may differ by arm"
     )
-    learning: Learning | None = None
+    learning: Learning | None = Field(None, description="slower at first after go-live")
 
 
 class Reminder(Strict):
+    """A reminder: what is left of the wait after `after` is multiplied by `multiplier`."""
+
     after: Duration
     multiplier: Share
 
@@ -482,17 +727,23 @@ class Reminder(Strict):
 class Wait(StepBase):
     """The case waits: for somebody outside, in an inbox, for a process step that is not modelled in detail."""
 
+    needs: ClassVar[Mapping[str, str]] = {"limit": "on_limit", "on_limit": "limit"}
+
     kind: Literal["wait"]
     time: Time
-    on: Literal["outside", "inbox", "approval", "integration", "step"] = "outside"
+    on: Literal["outside", "inbox", "approval", "integration", "step"] = Field("outside", description="what it is booked as")
     clock: str | None = Field(None, description="a calendar; if left out, elapsed time")
-    factor: Number = Field(default_factory=lambda: Number.model_validate(1.0))
+    factor: NotNegative = Field(
+        default_factory=lambda: NotNegative.model_validate(1.0), description="multiplies the time; may differ by arm"
+    )
     remind: Reminder | None = None
-    limit: Duration | None = None
+    limit: Duration | None = Field(None, description="longest wait")
     on_limit: str | None = Field(None, description="where the case goes when the limit is reached")
 
 
 class Option(Strict):
+    """One way a case can go."""
+
     to: str
     share: ShareByType | None = Field(None, description="left out for the last option (the remainder)")
 
@@ -500,12 +751,17 @@ class Option(Strict):
 class Choice(StepBase):
     """Sends cases one of several ways, by share (by type), only if flags are set, or by the number of the visit."""
 
+    needs: ClassVar[Mapping[str, str]] = {"otherwise": "when"}
+
     kind: Literal["choice"]
-    options: list[Option] = Field(min_length=1)
+    options: list[Option] = Field(min_length=1, max_length=50)
     when: list[str] = Field(
-        default_factory=list, description="flags that must be set (a leading ! = not set) for the options to apply"
+        default_factory=list, max_length=20, description="flags that must be set (a leading ! = not set) for the options to apply"
     )
-    otherwise: str | None = None
+    otherwise: str | None = Field(None, description="where all other cases go; if left out, to the following step")
+
+    def leads_on(self) -> bool:
+        return bool(self.when) and self.otherwise is None
 
 
 class Flag(StepBase):
@@ -514,52 +770,64 @@ class Flag(StepBase):
     kind: Literal["flag"]
     flag: Name
     chance: ShareByType
-    clear: bool = False
-    when: list[str] = Field(default_factory=list)
+    clear: bool = Field(False, description="clear it instead of setting it")
+    when: list[str] = Field(
+        default_factory=list, max_length=20, description="only if these flags are set (a leading ! = not set)"
+    )
 
 
 class Adoption(Strict):
     """Share of the routed cases that really go to the AI: from `start` in week 1 on a logistic curve to 1 after `weeks`."""
 
     start: Share
-    weeks: Number
+    weeks: Positive
 
 
 class Quality(Strict):
     """A defect of the data of a case: how often (more on days of high volume) and what it does to accuracy (logit)."""
 
     share: ShareByType
-    volume_slope: Number = Field(default_factory=lambda: Number.model_validate(0.0))
-    effect: Number = Field(description="shift of the logit of accuracy when the case has it")
+    volume_slope: Logit = Field(
+        default_factory=lambda: Logit.model_validate(0.0), description="logit gained with the day's volume"
+    )
+    effect: Logit = Field(description="shift of the logit of accuracy when the case has it")
 
 
 class Drift(Strict):
     """Accuracy falls by `logit_drop` on a logistic curve around `midpoint_week`."""
 
-    logit_drop: Number
+    logit_drop: Logit
     midpoint_week: Number
-    scale_weeks: Number
+    scale_weeks: Positive
 
 
 class Ai(StepBase):
     """The AI step: which cases it gets, how often it is right, what it accepts without review, what it refers."""
 
+    goes_on: ClassVar[bool] = False
+    needs: ClassVar[Mapping[str, str]] = {
+        "timeout": "system",
+        "attempts": "system",
+        "back_off": "system",
+        "unavailable": "system",
+    }
+
     kind: Literal["ai"]
     routed: ShareByType = Field(description="share of each type's cases that go to the AI at full adoption")
     manual: str = Field(description="where all other cases go")
-    accepted: str
-    referred: str
-    adoption: Adoption | None = None
+    accepted: str = Field(description="where outputs go that are accepted without review")
+    referred: str = Field(description="where all other outputs go")
+    adoption: Adoption | None = Field(None, description="ramp after go-live (cause organisation)")
     accuracy: Accuracy = Field(description="pilot accuracy")
-    measured: Literal["per_case", "per_field"] = "per_case"
-    fields: int = Field(1, ge=1, description="fields that must all be right (per_field)")
-    type_effect: dict[str, Number] = Field(
+    measured: Literal["per_case", "per_field"] = Field("per_case", description="what the accuracy counts")
+    fields: int = Field(1, ge=1, le=10_000, description="fields that must all be right (per_field)")
+    type_effect: dict[str, Logit] = Field(
         default_factory=dict, description="logit difference of a type from the pilot's accuracy"
     )
-    shift: Number = Field(description="logit shift from pilot to production (cause data)")
-    scope_penalty: Number = Field(description="logit shift of types never piloted")
-    quality: dict[Name, Quality] = Field(default_factory=dict)
-    drift: Drift | None = None
+    shift: Logit = Field(description="logit shift from pilot to production (cause data)")
+    scope_penalty: Logit = Field(description="logit shift of types never piloted")
+    quality: dict[Name, Quality] = Field(default_factory=dict, max_length=6, description="defects of the data")
+    drift: Drift | None = Field(None, description="loss of accuracy over the weeks (cause data)")
     cluster_correlation: Share = Field(
         default_factory=lambda: Share.model_validate(0.0), description="correlation of errors within a cluster"
     )
@@ -567,15 +835,19 @@ class Ai(StepBase):
     accepted_error: Share = Field(description="share of all the pilot's outputs that were accepted and wrong")
     time: Time | None = Field(None, description="processing time of the AI itself (the latency of a call, with `system`)")
     system: str | None = Field(None, description="the connected system that is called")
-    timeout: Duration | None = None
-    attempts: int = Field(3, ge=1, le=20)
-    back_off: Duration = Field(default_factory=lambda: Duration.model_validate("1 min"))
+    timeout: PositiveDuration | None = Field(None, description="a call that takes longer has failed")
+    attempts: int = Field(3, ge=1, le=20, description="calls before it is given up")
+    back_off: Duration = Field(
+        default_factory=lambda: Duration.model_validate("1 min"), description="wait after a failed call; doubles each time"
+    )
     unavailable: str | None = Field(None, description="where a case goes when all calls failed; if left out, to `manual`")
 
     @model_validator(mode="after")
     def _call_is_whole(self) -> Ai:
         if self.system is not None and (self.time is None or self.timeout is None):
-            raise PydanticCustomError("form", "a call to a system needs time and timeout")
+            raise PydanticCustomError("needs", "a call to a system needs time and timeout")
+        if self.fields > 1 and self.measured == "per_case":
+            raise PydanticCustomError("form", 'fields counts only with measured = "per_field"')
         return self
 
 
@@ -586,26 +858,30 @@ class Review(StepBase):
     of: str = Field(description="the AI step")
     team: str
     service: Time
-    learning: Learning | None = None
-    catch: Share
-    load_slope: Number = Field(
-        default_factory=lambda: Number.model_validate(0.0), description="logit lost per waiting case a rostered head"
+    learning: Learning | None = Field(None, description="slower at first after go-live")
+    catch: Share = Field(description="share of wrong outputs that the reviewer notices")
+    load_slope: Logit = Field(
+        default_factory=lambda: Logit.model_validate(0.0), description="logit lost per waiting case a rostered head"
     )
-    over_reliance: Number = Field(
-        default_factory=lambda: Number.model_validate(0.0), description="logit lost per logit of accuracy above the pilot's"
+    over_reliance: Logit = Field(
+        default_factory=lambda: Logit.model_validate(0.0), description="logit lost per logit of accuracy above the pilot's"
     )
     caught: str | None = Field(None, description="where a caught error goes; if left out, on to the next step, corrected")
 
 
 class Outside(Strict):
+    """Some cases wait for an answer from outside (supplier, customer)."""
+
     share: Share
     time: Time
 
 
 class DeskLevel(Strict):
+    """One level of an exception desk; the last one resolves whatever reaches it."""
+
     team: str
     service: Time
-    resolves: Share
+    resolves: Share = Field(description="share that this level can resolve; 1 at the last level")
     support: Support | None = None
     limit: Duration | None = Field(None, description="waits longer than this escalate")
     outside: Outside | None = None
@@ -614,8 +890,8 @@ class DeskLevel(Strict):
 class Support(Strict):
     """Extra help: adds `bonus` to the logit of resolving until the end of `until_week`."""
 
-    bonus: Number
-    until_week: Number
+    bonus: Logit
+    until_week: NotNegative
 
 
 DeskLevel.model_rebuild()
@@ -627,24 +903,46 @@ class Desk(StepBase):
     kind: Literal["desk"]
     levels: list[DeskLevel] = Field(min_length=1, max_length=5)
 
+    @model_validator(mode="after")
+    def _last_level_resolves(self) -> Desk:
+        last = self.levels[-1]
+        if (
+            last.limit is not None
+            or last.support is not None
+            or last.resolves.value is None
+            or last.resolves.uncertain().median != 1
+        ):
+            raise PydanticCustomError(
+                "form", "the last level resolves all that reaches it: resolves = 1, without limit or support"
+            )
+        return self
+
 
 class ApprovalLevel(Strict):
     """One approver's turn."""
 
-    needed: ShareByType
-    response: Time
-    clock: str | None = None
+    needs: ClassVar[Mapping[str, str]] = {
+        "people": "absence",
+        "absence": "looks",
+        "on_limit": "limit",
+        "delegations": "limit",
+        "limit_share": "limit",
+    }
+
+    needed: ShareByType = Field(description="share of cases that need this level")
+    response: Time = Field(description="from the request to the approver's decision")
+    clock: str | None = Field(None, description="a calendar; if left out, elapsed time")
     looks: str | None = Field(None, description="calendar of the times at which approvers look")
-    people: int = Field(1, ge=1)
+    people: int = Field(1, ge=1, le=1_000, description="approvers of this level, each with their own absences")
     absence: AbsenceSpec | None = None
     remind: Reminder | None = None
-    limit: Duration | None = None
-    on_limit: Literal["approve", "delegate", "escalate"] = "delegate"
-    delegations: int = Field(1, ge=1, le=5)
+    limit: Duration | None = Field(None, description="longest wait")
+    on_limit: Literal["approve", "delegate", "escalate"] = Field("delegate", description="what happens at the limit")
+    delegations: int = Field(1, ge=1, le=5, description="how often it can be passed on")
     limit_share: ShareByType = Field(
         default_factory=lambda: ShareByType.model_validate(1.0), description="share of visits on which the limit applies"
     )
-    rejects: ShareByType = Field(default_factory=lambda: ShareByType.model_validate(0.0))
+    rejects: ShareByType = Field(default_factory=lambda: ShareByType.model_validate(0.0), description="share that is rejected")
 
 
 class Approval(StepBase):
@@ -652,14 +950,21 @@ class Approval(StepBase):
 
     kind: Literal["approval"]
     levels: list[ApprovalLevel] = Field(min_length=1, max_length=6)
-    rejected: str | None = None
+    rejected: str | None = Field(None, description="where rejected cases go")
+
+    @model_validator(mode="after")
+    def _rejections_lead_somewhere(self) -> Approval:
+        nobody = ShareByType.model_validate(0.0)
+        if self.rejected is None and any(level.rejects != nobody for level in self.levels):
+            raise PydanticCustomError("needs", '"rejects" of a level needs "rejected" beside the levels')
+        return self
 
 
 class Staleness(Strict):
     """Data from a feed that is refreshed at the openings of a calendar become wrong at a rate."""
 
-    feed: str
-    wrong_per_hour: Number
+    feed: str = Field(description="calendar; each opening refreshes the data")
+    wrong_per_hour: NotNegative
     spoils: str = Field(description="the AI step whose output becomes wrong")
 
 
@@ -669,12 +974,18 @@ class SystemCall(StepBase):
     kind: Literal["system"]
     system: str
     latency: Time
-    timeout: Duration
-    attempts: int = Field(1, ge=1, le=20)
-    transient: Share = Field(default_factory=lambda: Share.model_validate(0.0))
-    permanent: ShareByType = Field(default_factory=lambda: ShareByType.model_validate(0.0))
-    back_off: Duration = Field(default_factory=lambda: Duration.model_validate("0 s"))
-    multiplier: float = Field(2.0, ge=1)
+    timeout: PositiveDuration = Field(description="a call that takes longer has failed")
+    attempts: int = Field(1, ge=1, le=20, description="calls before it is given up")
+    transient: Share = Field(
+        default_factory=lambda: Share.model_validate(0.0), description="share of calls that fail and may succeed when repeated"
+    )
+    permanent: ShareByType = Field(
+        default_factory=lambda: ShareByType.model_validate(0.0), description="share of cases whose calls always fail"
+    )
+    back_off: Duration = Field(
+        default_factory=lambda: Duration.model_validate("0 s"), description="wait after the first failed call"
+    )
+    multiplier: float = Field(2.0, ge=1, le=100, description="each further wait is this many times as long")
     failed: str = Field(description="where a case goes when all attempts failed")
     stale: Staleness | None = None
 
@@ -684,23 +995,27 @@ class GateStep(StepBase):
 
     kind: Literal["gate"]
     calendar: str
-    lead: Duration = Field(default_factory=lambda: Duration.model_validate("0 s"))
+    lead: Duration = Field(
+        default_factory=lambda: Duration.model_validate("0 s"), description="time a case must be there before the opening"
+    )
 
 
 class Collect(StepBase):
     """Gathers cases until `size` are there or the oldest has waited `max_wait`."""
 
     kind: Literal["collect"]
-    size: Number
+    size: Positive
     max_wait: Duration
 
 
 class Parallel(StepBase):
     """Several branches at the same time; each branch leads to the join."""
 
+    goes_on: ClassVar[bool] = False
+
     kind: Literal["parallel"]
-    branches: list[str] = Field(min_length=2)
-    join: str
+    branches: list[str] = Field(min_length=2, max_length=15, description="the first step of each branch")
+    join: str = Field(description="the step of kind join where they meet")
 
 
 class JoinStep(StepBase):
@@ -713,23 +1028,29 @@ class Discovery(StepBase):
     """An error that the AI step left in the case comes to light here with a probability; the case then goes to `to`."""
 
     kind: Literal["discovery"]
-    of: str
+    of: str = Field(description="the AI step")
     chance: Share
-    to: str
+    to: str = Field(description="where a case goes whose error was found")
 
 
 class Again(StepBase):
     """Back to an earlier step, at most `limit` times; after that to `otherwise`."""
 
+    goes_on: ClassVar[bool] = False
+
     kind: Literal["again"]
     to: str
-    limit: int = Field(ge=0, le=100)
+    limit: int = Field(ge=0, le=100, description="how often a case can go back")
     otherwise: str
 
 
 class EndStep(StepBase):
+    """The case is done."""
+
+    goes_on: ClassVar[bool] = False
+
     kind: Literal["end"]
-    result: str = "done"
+    result: str = Field("done", description="what became of the case")
 
 
 Step = Annotated[
@@ -756,26 +1077,25 @@ Step = Annotated[
 class CaseFile(Strict):
     """One case: the process, what is known about it, and the promise."""
 
-    schema_version: Literal[1]
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = Field(description="version of this format: 1")
     name: Name
     title: str
     description: str = ""
-    extends: str | None = None
+    extends: str | None = Field(None, description="a scenario or file whose differences this file holds")
     case_word: str = Field("case", description="what one case is called on screen")
-    cases_word: str = "cases"
-    go_live: date = Field(description="a Monday")
+    cases_word: str = Field("cases", description="what several are called")
+    go_live: Day = Field(description="a Monday, without quotes: 2027-01-04")
     sources: dict[str, str] = Field(default_factory=dict, description="key -> full citation, for `cite`")
     target: Target
     baseline: Baseline | None = None
     run: RunSpec = Field(default_factory=lambda: RunSpec.model_validate({}))
-    money: MoneySpec = MoneySpec()
-    calendars: dict[Name, CalendarSpec]
-    types: dict[Name, CaseType] = Field(min_length=1)
+    money: MoneySpec = Field(default_factory=lambda: MoneySpec.model_validate({}))
+    calendars: dict[Name, CalendarSpec] = Field(max_length=100)
+    types: dict[Name, CaseType] = Field(min_length=1, max_length=100)
     arrivals: ArrivalsSpec
-    teams: dict[Name, Team] = Field(default_factory=dict)
-    systems: dict[Name, System] = Field(default_factory=dict)
-    steps: list[Step] = Field(min_length=1)
-    weekly_note: str = ""
+    teams: dict[Name, Team] = Field(default_factory=dict, max_length=100)
+    systems: dict[Name, System] = Field(default_factory=dict, max_length=100)
+    steps: list[Step] = Field(min_length=1, max_length=300)
 
     @model_validator(mode="after")
     def _starts_on_monday(self) -> CaseFile:

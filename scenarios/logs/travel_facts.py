@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,17 +67,25 @@ class Law:
 
     @classmethod
     def of(cls, days: Floats) -> Law:
-        """In each cell between two `EDGES` a straight line with the mean of the waits in it, so that the mean is exact."""
+        """Quantiles at `EDGES`; the line between two of them bends once, so that it has the mean of the waits in between."""
         x = np.sort(days)
-        cumulated = np.concatenate([[0.0], np.cumsum(x)]) / len(x)
-        nodes: list[tuple[float, float]] = []
-        for low, high in zip(EDGES, EDGES[1:], strict=False):
-            part = np.interp([low, high], np.linspace(0, 1, len(x) + 1), cumulated)
-            middle = float(part[1] - part[0]) / (high - low)
-            first, last = x[math.floor(low * len(x) + 1e-9)], x[math.ceil(high * len(x) - 1e-9) - 1]
-            half = max(0.0, min(middle - float(first), float(last) - middle))
-            nodes += [(low, middle - half), (high, middle + half)]
+        n = len(x)
+        sums = np.interp(EDGES, np.linspace(0, 1, n + 1), np.concatenate([[0.0], np.cumsum(x)]) / n)
+        values = [float(x[max(0, math.ceil(p * n - 1e-9) - 1)]) for p in EDGES]
+        nodes = [(0.0, values[0])]
+        for (p0, p1), (x0, x1), part in zip(pairwise(EDGES), pairwise(values), np.diff(sums), strict=True):
+            nodes += _bent(p0, x0, p1, x1, float(part) / (p1 - p0))
         return cls(tuple(nodes), Mean.of(days))
+
+
+def _bent(p0: float, x0: float, p1: float, x1: float, mean: float) -> list[tuple[float, float]]:
+    """Bend and end of a line from (p0, x0) to (p1, x1) with a given mean: flat at first, or flat at last."""
+    if x1 <= x0:
+        return [(p1, x1)]
+    height = min(1.0, max(0.0, (mean - x0) / (x1 - x0)))
+    if height <= 0.5:
+        return [(p0 + (1 - 2 * height) * (p1 - p0), x0), (p1, x1)]
+    return [(p1 - (2 * height - 1) * (p1 - p0), x1), (p1, x1)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +178,7 @@ def derive(log: Log, first: date = FIRST_DAY, last: date = LAST_DAY) -> Facts:
 
 
 def observed_groups(log: Log) -> dict[str, Mean]:
+    """Mean cycle time of each group."""
     return {name: Mean.of(cycle_days(log, name)) for name in (NEVER, ADMINISTRATION, APPROVER)}
 
 

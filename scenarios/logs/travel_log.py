@@ -61,7 +61,8 @@ class Log:
 
         def inside(table: pd.DataFrame) -> pd.DataFrame:
             day = table["submitted"].dt.date
-            return table[(day >= first) & (day <= last)]
+            rows: pd.DataFrame = table.loc[(day >= first) & (day <= last)]
+            return rows
 
         return Log(inside(self.declarations), inside(self.waits))
 
@@ -127,7 +128,9 @@ def _waits(events: pd.DataFrame) -> pd.DataFrame:
     clock = events["at"].dt
     stamp = (clock.hour == TIME_OUT_STAMP[0]) & (clock.minute == TIME_OUT_STAMP[1])
     route = (before == "B") & events["letter"].isin(["F", "f"])
-    limit = since.dt.normalize().dt.tz_localize(None) + timedelta(days=TIME_OUT_DAYS, hours=TIME_OUT_STAMP[0], minutes=TIME_OUT_STAMP[1])
+    limit = since.dt.normalize().dt.tz_localize(None) + timedelta(
+        days=TIME_OUT_DAYS, hours=TIME_OUT_STAMP[0], minutes=TIME_OUT_STAMP[1]
+    )
     submission = (events["letter"] == "S").groupby(events["case_id"]).cumsum()
     waits = events[["case_id"]].assign(
         before=before, after=events["letter"], submission=submission, days=_days(events["at"] - since),

@@ -94,7 +94,7 @@ def check(workflow: Workflow) -> list[Problem]:
     problems = [*_names(workflow), *_references(workflow)]
     if problems:
         return problems
-    return [*_reachable(workflow), *_loops(workflow), *_forks(workflow), *_fields(workflow)]
+    return [*_reachable(workflow), *_loops(workflow), *_forks(workflow), *_visits(workflow), *_fields(workflow)]
 
 
 def _names(workflow: Workflow) -> Iterator[Problem]:
@@ -209,6 +209,14 @@ def _forks(workflow: Workflow) -> Iterator[Problem]:
                     into = target in inside and name not in inside
                     if into and not (name == fork.id and target == first):
                         yield Problem(f"steps.{name}", f'enters a branch of "{fork.id}" from outside')
+
+
+def _visits(workflow: Workflow) -> Iterator[Problem]:
+    """No step can be visited more often than an address can say: once, and once more for every pass of any goto."""
+    passes = 1 + sum(s.limit for s in workflow.steps if isinstance(s, Goto) and s.limit <= MAX_VISIT)
+    calls = max((s.attempts for s in workflow.steps if isinstance(s, Attempts)), default=1)
+    if passes * calls > MAX_VISIT + 1:
+        yield Problem("steps", f"a step could be visited {passes * calls} times; at most {MAX_VISIT + 1} are possible, lower the limits")
 
 
 def _fields(workflow: Workflow) -> Iterator[Problem]:

@@ -145,8 +145,9 @@ class _Run:
 
     def _advance(self, token: Token, now: int) -> None:
         """Takes a token from step to step until it has to wait or is gone."""
+        enter = self.enter
         while token.step != GONE:
-            wait = self.enter[token.step](token, now)
+            wait = enter[token.step](token, now)
             if wait > 0:
                 self.go_on(token, wait)
             if wait != 0:

@@ -218,13 +218,16 @@ class Decoder:
             numbers: list[int] = self.program.targets[target : target + targets].tolist()
             tables = [self.table(table + k) for k in range(targets - 1)]
             rules.append((required, forbidden, numbers[-1], list(zip(numbers, tables, strict=False))))
+        if not any(options for *_, options in rules):
+            return self.sorting([(required, forbidden, last) for required, forbidden, last, _ in rules])
 
         def enter(token: Token, now: int) -> int:
-            visit, marks = count(token, i), token.marks
+            marks = token.marks
             for required, forbidden, last, options in rules:  # noqa: B007 – the rule that breaks the loop is used below it
                 if marks & required == required and not marks & forbidden:
                     break
             token.step = last
+            visit = count(token, i)
             if options:
                 case = token.case
                 u, total, week = first(case, visit), 0.0, case.arrival_week if by_arrival else week_index(now)
@@ -237,6 +240,19 @@ class Decoder:
 
         return enter
 
+    def sorting(self, rules: list[tuple[int, int, int]]) -> Enter:
+        """A branch that draws nothing: the marks alone decide."""
+
+        def enter(token: Token, _: int) -> int:
+            marks = token.marks
+            for required, forbidden, target in rules:
+                if marks & required == required and not marks & forbidden:
+                    token.step = target
+                    break
+            return 0
+
+        return enter
+
     def mark(self, i: int) -> Enter:
         next_step, bit, action = self.field[i][F.NEXT], 1 << self.field[i][F.A], self.field[i][F.B]
         start = self.field[i][F.C]
@@ -245,9 +261,18 @@ class Decoder:
             for required, forbidden, chance in self.program.mark_rules[start : start + self.field[i][F.D]].tolist()
         ]
         set_on_hit, clear_on_miss = action != Action.CLEAR, action == Action.ASSIGN
+        if set_on_hit and chances[:1] == [(0, 0, _surely)]:
+
+            def enter_surely(token: Token, _: int) -> int:
+                token.step = next_step
+                token.marks |= bit
+                return 0
+
+            return enter_surely
 
         def enter(token: Token, now: int) -> int:
-            visit, token.step, marks = count(token, i), next_step, token.marks
+            token.step, marks = next_step, token.marks
+            visit = count(token, i)
             for required, forbidden, happens in chances:
                 if marks & required == required and not marks & forbidden:
                     if happens(token.case, visit, now):
@@ -267,7 +292,9 @@ class Decoder:
         values = {p for by_week in base for p in by_week}
         if plain and len(values) == 1:
             p = values.pop()
-            return (lambda *_: p > 0.0) if p in (0.0, 1.0) else lambda case, visit, _: first(case, visit) < p
+            if p in (0.0, 1.0):
+                return _surely if p else _never
+            return lambda case, visit, _: first(case, visit) < p
         if plain:
             return lambda case, visit, now: first(case, visit) < at(base[case.type], week_index(now))
         return self.dependent_chance(
@@ -437,17 +464,23 @@ class Decoder:
         return enter
 
 
+def _surely(_: Case, __: int, ___: int) -> bool:
+    return True
+
+
+def _never(_: Case, __: int, ___: int) -> bool:
+    return False
+
+
 def at(by_week: list[float], week: int) -> float:
     """The value of a week; the last column holds for all weeks after it."""
     return by_week[week] if week < len(by_week) else by_week[-1]
 
 
 def count(token: Token, step: int) -> int:
-    """The number of this visit (0 = the first); counts it."""
+    """The number of this visit (0 = the first); counts it. Lowering has checked that it stays below its limit."""
     visits = token.case.visits
     visit = visits[step]
-    if visit > draws.MAX_VISIT:
-        raise RuntimeError(f"a case visited step {step} more than {draws.MAX_VISIT + 1} times")
     visits[step] = visit + 1
     return visit
 

@@ -94,9 +94,7 @@ def bookings(ledger: Ledger) -> Bookings:
     until = np.where(v["ended"] == OPEN, program.stop, v["ended"])
     total = until - v["entered"]
     served = program.steps[v["step"], F.OP] == Op.SERVE
-    started = np.where(v["started"] == OPEN, until, v["started"])
-    closed = v["closed_seconds"]
-    work = np.where(served, until - started - _closed_in_service(ledger, started, until), 0)
+    closed, work = v["closed_seconds"], work_seconds(ledger)
     queue = np.where(served, total - closed - work, 0)
     rest = np.where(served, work, total - closed)
     own_account = np.asarray([number[name] for name in own], dtype=np.int64)[v["step"]]
@@ -111,6 +109,15 @@ def bookings(ledger: Ledger) -> Bookings:
     repeat = np.tile((v["visit"] > 0).astype(np.int64), 3)
     case, step = np.tile(v["case"], 3), np.tile(v["step"], 3)
     return Bookings(names, case[keep], step[keep], account[keep], repeat[keep], seconds[keep])
+
+
+def work_seconds(ledger: Ledger) -> Ints:
+    """Working time of every visit served by a team, parallel branches included; 0 for all other visits."""
+    v, program = ledger.visits, ledger.program
+    until = np.where(v["ended"] == OPEN, program.stop, v["ended"])
+    started = np.where(v["started"] == OPEN, until, v["started"])
+    served = program.steps[v["step"], F.OP] == Op.SERVE
+    return np.where(served, until - started - _closed_in_service(ledger, started, until), 0)
 
 
 def _accounts(ledger: Ledger) -> list[str]:

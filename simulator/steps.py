@@ -495,56 +495,68 @@ def merged_marks(at_fork: int, branches: list[int]) -> int:
 
 
 class Uniforms:
-    """The addressed uniforms of a run; those of all cases of a step at once, because one by one is slow."""
+    """The addressed uniforms of a run: one by one where few cases come, for all cases at once where many do."""
 
-    BLOCKS = 2  # visits for which a whole block pays
+    SINGLE = 300
+    """Numbers drawn one by one at an address before a block for all cases pays."""
 
     def __init__(self, program: Program, future: Future) -> None:
-        self.seed, self.future_number = future.seed, future.number
+        self.seed, self.number = future.seed, future.number
         self.entities = draws.case_entity(future.day, future.ordinal)
         self.purposes = [draws.purpose_of(name) for name in program.step_ids]
-        self.blocks: dict[tuple[int, int, int], tuple[list[float], list[float]]] = {}
+        self.pairs: dict[tuple[int, int, int], Callable[[Case], tuple[float, float]]] = {}
 
     def at(self, step: int, case: Case, visit: int, slot: int) -> tuple[float, float]:
         """Both uniforms of a case at a step, visit and slot."""
-        if visit < self.BLOCKS and slot < 2:
-            first, second = self.block(step, visit, slot)
-            return first[case.index], second[case.index]
-        detail = draws.detail_of(visit, slot)
-        return draws.uniforms(self.seed, self.future_number, case.entity, self.purposes[step], detail)
-
-    def block(self, step: int, visit: int, slot: int = 0) -> tuple[list[float], list[float]]:
         key = (step, visit, slot)
-        if key not in self.blocks:
-            detail = draws.detail_of(visit, slot)
-            pair = draws.uniform_arrays(self.seed, self.future_number, self.entities, self.purposes[step], detail)
-            self.blocks[key] = (pair[0].tolist(), pair[1].tolist())
-        return self.blocks[key]
+        if key not in self.pairs:
+            self.pairs[key] = self.pair(step, visit, slot)
+        return self.pairs[key](case)
+
+    def pair(self, step: int, visit: int, slot: int) -> Callable[[Case], tuple[float, float]]:
+        """The two uniforms of any case at one address."""
+        purpose, detail = self.purposes[step], draws.detail_of(visit, slot)
+        singles, first, second = 0, None, None
+
+        def of(case: Case) -> tuple[float, float]:
+            nonlocal singles, first, second
+            if first is None or second is None:
+                singles += 1
+                if singles <= self.SINGLE:
+                    return draws.uniforms(self.seed, self.number, case.entity, purpose, detail)
+                first, second = (u.tolist() for u in draws.uniform_arrays(self.seed, self.number, self.entities, purpose, detail))
+            return first[case.index], second[case.index]
+
+        return of
 
     def first(self, step: int) -> Callable[[Case, int], float]:
-        """The first uniform of slot 0 (durations, routes)."""
-        blocks: list[list[float] | None] = [None] * self.BLOCKS
+        """The first uniform of slot 0 (durations, routes): the one that nearly every step needs, so it is kept apart."""
+        purpose, blocks, singles = self.purposes[step], dict[int, list[float]](), dict[int, int]()
 
         def first(case: Case, visit: int) -> float:
-            if visit < self.BLOCKS:
-                block = blocks[visit]
-                if block is None:
-                    block = blocks[visit] = self.block(step, visit)[0]
-                return block[case.index]
-            return self.at(step, case, visit, 0)[0]
+            if visit in blocks:
+                return blocks[visit][case.index]
+            singles[visit] = singles.get(visit, 0) + 1
+            if singles[visit] <= self.SINGLE:
+                return draws.uniforms(self.seed, self.number, case.entity, purpose, draws.detail_of(visit))[0]
+            pair = draws.uniform_arrays(self.seed, self.number, self.entities, purpose, draws.detail_of(visit))
+            blocks[visit] = pair[0].tolist()
+            return blocks[visit][case.index]
 
         return first
 
     def second(self, step: int) -> Callable[[Case, int], float]:
+        """The second uniform of slot 0 (the cluster decision of marks)."""
         return lambda case, visit: self.at(step, case, visit, 0)[1]
 
     def cluster(self, step: int) -> Callable[[int], float]:
+        """The first uniform of a cluster at a step: the same for all its cases."""
         known: dict[int, float] = {}
 
         def first(cluster: int) -> float:
             if cluster not in known:
                 entity = draws.entity_of(Entity.CLUSTER, cluster)
-                known[cluster] = draws.uniforms(self.seed, self.future_number, entity, self.purposes[step], 0)[0]
+                known[cluster] = draws.uniforms(self.seed, self.number, entity, self.purposes[step], 0)[0]
             return known[cluster]
 
         return first

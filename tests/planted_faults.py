@@ -476,8 +476,9 @@ FAULTS = (
     Fault(
         "one stream of draws, so that a draw inside a branch shifts the rest",
         "steps",
-        "                return block[case.index]\n",
-        "                blocks.append(None)\n                return block[len(blocks) % len(block)]\n",
+        "            if visit in blocks:\n                return blocks[visit][case.index]\n",
+        "            if visit in blocks:\n                singles[-1] = singles.get(-1, 0) + 1\n"
+        "                return blocks[visit][singles[-1] % len(blocks[visit])]\n",
         f"{RANDOM}::test_one_more_percent_of_exceptions_leaves_exactly_the_99_percent_whose_route_stays",
     ),
     Fault(
@@ -497,8 +498,8 @@ FAULTS = (
     Fault(
         "every visit draws the same",
         "steps",
-        "            if visit < self.BLOCKS:\n                block = blocks[visit]",
-        "            visit = 0\n            if visit < self.BLOCKS:\n                block = blocks[visit]",
+        "            if visit in blocks:\n                return",
+        "            visit = 0\n            if visit in blocks:\n                return",
         f"{RANDOM}::test_a_second_visit_has_draws_of_its_own_and_leaves_those_of_the_first",
     ),
     Fault(

@@ -216,7 +216,9 @@ def _visits(workflow: Workflow) -> Iterator[Problem]:
     passes = 1 + sum(s.limit for s in workflow.steps if isinstance(s, Goto) and s.limit <= MAX_VISIT)
     calls = max((s.attempts for s in workflow.steps if isinstance(s, Attempts)), default=1)
     if passes * calls > MAX_VISIT + 1:
-        yield Problem("steps", f"a step could be visited {passes * calls} times; at most {MAX_VISIT + 1} are possible, lower the limits")
+        yield Problem(
+            "steps", f"a step could be visited {passes * calls} times; at most {MAX_VISIT + 1} are possible, lower the limits"
+        )
 
 
 def _fields(workflow: Workflow) -> Iterator[Problem]:

@@ -205,6 +205,8 @@ class _Lowering:
         )
 
     def _slots(self) -> Floats:
+        if not self.columns:
+            return np.zeros((1, 0))
         draws = max((c.shape[0] for c in self.columns if c.ndim == 2), default=1)
         wrong = [n for c, n in zip(self.columns, self._column_names(), strict=True) if c.ndim == 2 and len(c) != draws]
         if wrong:

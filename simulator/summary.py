@@ -52,8 +52,8 @@ def longest_path(ledger: Ledger) -> NDArray[np.bool_]:
     # the last branch to arrive (still open ones count as last), per case, fork and passage
     arrived = np.where(is_join[order], v["entered"][order], -(2**62))
     running = np.where(~is_join[order] & (v["ended"][order] == OPEN), 2**62, arrived)
-    group = np.stack([case, fork, passage])
-    _, inverse = np.unique(group, axis=1, return_inverse=True)
+    group = (case * (fork.max() + 1) + fork) * (passage.max() + 1) + passage
+    _, inverse = np.unique(group, return_inverse=True)
     key = np.lexsort((token, -running, inverse))
     first = np.concatenate([[True], inverse[key][1:] != inverse[key][:-1]])
     winner = np.empty(int(inverse.max()) + 1, dtype=np.int64)

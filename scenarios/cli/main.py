@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +32,7 @@ CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file o
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="the same seed gives the same figures")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
 ArmOption = Annotated[str, typer.Option(help="as_is, pilot or production")]
-DEFAULT_DRAWS = 10
+DEFAULT_DRAWS = 8
 
 
 def print_json(data: object) -> None:
@@ -63,6 +66,36 @@ def load(name: str) -> LoadedCase:
     return load_case(name)
 
 
+def load_to_run(name: str) -> LoadedCase:
+    """Loads a case whose process of today can be simulated: no team is overloaded."""
+    from scenarios.overload import check_today
+
+    loaded = load(name)
+    check_today(loaded)
+    return loaded
+
+
+@contextmanager
+def running(*cases: LoadedCase) -> Iterator[None]:
+    """Turns what only shows when a case is simulated into a CaseError that names its file."""
+    try:
+        yield
+    except ValueError as error:
+        from scenarios.problems import CaseError, Problem
+        from scenarios.study import BaselineError
+        from simulator.checks import WorkflowError
+
+        file = ", ".join(dict.fromkeys(case.file for case in cases))
+        if isinstance(error, BaselineError):
+            remedy = "check baseline.observed and the longest waits (pilotproof scenario show)"
+            raise CaseError(file, [Problem("E405", "baseline", str(error), remedy)]) from None
+        if isinstance(error, WorkflowError):
+            raise CaseError(file, [Problem("E403", p.place, p.message) for p in error.problems]) from None
+        raise
+    finally:
+        clear_progress()
+
+
 def known_arm(arm: str) -> Any:
     """The arm, or a CaseError that names the known ones."""
     from models.parameters import ARMS
@@ -83,13 +116,13 @@ def verdict(
     as_json: JsonOption = False,
 ) -> None:
     """How probable is it that the promise is kept, and why."""
-    loaded = load(case)
+    loaded = load_to_run(case)
     from scenarios import study
     from scenarios.report import verdict_json, verdict_text
     from scenarios.store import SolvedCache
 
-    result = study.verdict(loaded.case, draws, seed, progress_on(sys.stderr, not as_json), SolvedCache(loaded.hash, seed))
-    clear_progress()
+    with running(loaded):
+        result = study.verdict(loaded.case, draws, seed, progress_on(sys.stderr, not as_json), SolvedCache(loaded.hash, seed))
     if as_json:
         print_json(verdict_json.as_json(result, loaded))
     else:
@@ -113,14 +146,14 @@ def run(
         raise CaseError("--engine", [Problem("E601", "", f'no engine "{engine}"', "known: simpy")])
     if out is not None and out.exists():
         raise CaseError(str(out), [Problem("E601", "--out", "exists already", "name a folder that does not exist yet")])
-    loaded, chosen = load(case), known_arm(arm)
+    chosen, loaded = known_arm(arm), load_to_run(case)
     from scenarios import study
     from scenarios.report import run_report
     from scenarios.store import SolvedCache
 
     show = progress_on(sys.stderr, not as_json)
-    result = study.replicate(loaded.case, chosen, replications, seed, show, SolvedCache(loaded.hash, seed))
-    clear_progress()
+    with running(loaded):
+        result = study.replicate(loaded.case, chosen, replications, seed, show, SolvedCache(loaded.hash, seed))
     if out is not None:
         run_report.write(result, loaded, out)
     if as_json:
@@ -139,11 +172,11 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Two cases over the same futures: paired differences, what they would need, and what common random numbers gain."""
-    a, b, chosen = load(first), load(second), known_arm(arm)
+    chosen, a, b = known_arm(arm), load_to_run(first), load_to_run(second)
     from scenarios.report import compare_report
 
-    result = compare_report.compare(a, b, chosen, replications, seed, progress_on(sys.stderr, not as_json))
-    clear_progress()
+    with running(a, b):
+        result = compare_report.compare(a, b, chosen, replications, seed, progress_on(sys.stderr, not as_json))
     if as_json:
         print_json(compare_report.as_json(result))
     else:
@@ -159,10 +192,11 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """One case's story, hour by hour, with the reason of each wait."""
-    loaded, chosen = load(case), known_arm(arm)
+    chosen, loaded = known_arm(arm), load(case)
     from scenarios.report import trace_report
 
-    story = trace_report.story(loaded, chosen, number, seed)
+    with running(loaded):
+        story = trace_report.story(loaded, chosen, number, seed)
     if as_json:
         print_json(trace_report.as_json(story))
     else:
@@ -187,41 +221,68 @@ def verify(
         raise typer.Exit(1)
 
 
-def main() -> None:
-    """Entry point: exit code 2 and one plain message for bad input, quiet ends for Ctrl-C and closed pipes."""
-    from scenarios.problems import CaseError
+STOPPED = 130
+FAULT_OF_OURS = 70
 
+
+def main() -> None:
+    """Entry point: exit code 2 and one plain message for bad input, quiet ends for Ctrl-C and closed pipes, never a traceback."""
+    _prepare_streams()
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
         sys.stdout.flush()
-    except CaseError as error:
-        _report(error)
-        sys.exit(2)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        clear_progress()
-        sys.stderr.write("stopped\n")
-        sys.exit(130)
+        code = STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = 0
     except Exception as error:
-        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-            sys.stderr.write(f"pilotproof: {error.format_message()}\nTry --help.\n")
-            sys.exit(2)
-        from scenarios.study import BaselineError
+        code = _failed(error)
+    if code == STOPPED:
+        clear_progress()
+        sys.stderr.write("stopped\n")
+    sys.exit(code if isinstance(code, int) else 0)
 
-        if isinstance(error, BaselineError):
-            sys.stderr.write(f"pilotproof: {error}\n")
-            sys.exit(2)
-        raise
+
+def _prepare_streams() -> None:
+    """A terminal without our letters shows a replacement; a reader that closes the pipe ends the program quietly."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _failed(error: Exception) -> int:
+    """Prints what is wrong and returns the exit code. With PILOTPROOF_DEBUG set, a fault of the program is raised as it is."""
+    from scenarios.problems import CaseError, Problem
+
+    clear_progress()
+    if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(f"{error.format_message()}\n")
+            return 2
+        error = CaseError("command line", [Problem("E601", "", error.format_message().rstrip("."), "try --help")])
+    elif isinstance(error, OSError):
+        name = str(error.filename or "output")
+        error = CaseError(name, [Problem("E602", "", f"cannot be written or read: {error.strerror or error}")])
+    if isinstance(error, CaseError):
+        _report(error)
+        return 2
+    if os.environ.get("PILOTPROOF_DEBUG"):
+        raise error
+    sys.stderr.write(
+        f"pilotproof: this is a fault of the program, not of your file ({type(error).__name__}: {error}).\n"
+        "Please report it with the output of the same command with PILOTPROOF_DEBUG=1 set.\n"
+    )
+    return FAULT_OF_OURS
 
 
 def _report(error: Any) -> None:
     """All problems of a file: as JSON on standard output with --json, else as text on standard error."""
     if "--json" in sys.argv:
         print_json(error.as_json())
+        sys.stdout.flush()
     else:
         sys.stderr.write(error.text() + "\n")
 

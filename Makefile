@@ -18,7 +18,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 # generated workflows compared row by row with the independent reference; make equality COUNT=10000
 COUNT ?= 1000
@@ -27,7 +27,7 @@ equality: $(READY)
 
 # pages that are made from the code, and the tables of measured results
 docs: $(READY)
-	$(BIN)/python docs/make.py
+	$(BIN)/python -m docs.make
 
 $(READY): requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 import simpy
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import two_pools
 from models import parameters, process

@@ -7,12 +7,13 @@ Cases arrive (Poisson), pass an automated step, 30 % of them queue for 4 people 
 from __future__ import annotations
 
 import random
+from collections.abc import Generator
 
 import simpy
 
 from simulator.clock import Calendar
 from simulator.distributions import Constant, Exponential, Lognormal
-from simulator.futures import given
+from simulator.futures import Future, given
 from simulator.program import Program, lower
 from simulator.workflow import Branch, Delay, End, Pool, Rule, Serve, Shift, Table, Workflow
 
@@ -28,7 +29,7 @@ def plain_simpy(seed: int) -> float:
     checkers, approvers = simpy.Resource(env, 4), simpy.Resource(env, 3)
     total = 0.0
 
-    def case(env):
+    def case(env: simpy.Environment) -> Generator[simpy.Event, None, None]:
         nonlocal total
         arrived = env.now
         yield env.timeout(AUTOMATED)
@@ -42,7 +43,7 @@ def plain_simpy(seed: int) -> float:
         yield env.timeout(DELAY)
         total += env.now - arrived
 
-    def source(env):
+    def source(env: simpy.Environment) -> Generator[simpy.Event, None, None]:
         for _ in range(CASES):
             yield env.timeout(rng.expovariate(1 / GAP))
             env.process(case(env))
@@ -74,7 +75,7 @@ def program() -> Program:
     return lower(flow, 0, stop)
 
 
-def future(model: Program, seed: int):
+def future(model: Program, seed: int) -> Future:
     """Poisson arrivals for the workflow."""
     rng = random.Random(seed)
     now, arrivals = 0.0, []

@@ -1,6 +1,6 @@
 """Writes docs/verification.md from the tests: exact oracles, the textbook table as simulated, and every planted fault.
 
-`python docs/make_verification.py` (about two minutes, one core); tests/test_verification_page.py keeps the page in step.
+`python -m docs.make_verification` (about two minutes, one core); tests/test_verification_page.py keeps the page in step.
 """
 
 from __future__ import annotations
@@ -9,23 +9,36 @@ import ast
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
 from simulator.textbook import CheckResult, run_checks
 from tests.planted_faults import FAULTS
 
+ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "verification.md"
 ORACLES = (
-    ("E1", "test_exact", "test_e1_", "waits equal the Kiefer-Wolfowitz recursion on the same services, 5 server counts × 3 services"),
+    (
+        "E1",
+        "test_exact",
+        "test_e1_",
+        "waits equal the Kiefer-Wolfowitz recursion on the same services, 5 server counts × 3 services",
+    ),
     ("E2", "test_exact", "test_e2_", "a chain of stations: departures of one are the arrivals of the next"),
-    ("E3", "test_equality", "test_", "the whole ledger equals the independent reference (tests/oracles) row by row: hand-made workflows and 160 generated ones with all twelve primitives"),
+    (
+        "E3",
+        "test_equality",
+        "test_",
+        "the whole ledger equals the independent reference (tests/oracles) row by row: hand-made workflows and 160 generated ones with all twelve primitives",
+    ),
     ("E4", "test_exact", "test_e4_", "tables worked by hand, tie rules among them"),
     ("E5", "test_exact", "test_e5_", "without limits a case's cycle time is the sum of its own durations"),
     ("E6", "test_exact", "test_e6_", "Little's law along the path and per pool, abandoned and unfinished cases included"),
     ("E7", "test_exact", "test_e7_", "one place at every instant; no start beyond capacity; nobody overtaken"),
     ("E8", "test_exact", "test_e8_", "the rows tile the longest path; closed and open hours make up each visit"),
-    ("E9", "test_exact", "test_e9_", "the same bytes again, in another process too; a replication does not depend on how many were asked for"),
+    (
+        "E9",
+        "test_exact",
+        "test_e9_",
+        "the same bytes again, in another process too; a replication does not depend on how many were asked for",
+    ),
     ("E10", "test_common_random_numbers", "test_", "properties of common random numbers; the unchanged-cases table below"),
     ("E11", "test_exact", "test_e11_", "degenerate scenarios and edges of the horizon"),
     ("E12", "test_exact", "test_e12_", "hours → minutes multiplies every time by exactly 60"),
@@ -35,8 +48,20 @@ ORACLES = (
     ("–", "test_laws", "test_", "the laws checked on every run hold, and fail on tampered ledgers"),
 )
 UNCHANGED = (
-    ("exception service time (70 % of cases never see it)", "61 %", "52 %", "70 %", "test_a_new_exception_service_time_leaves_exactly_the_70_percent_that_never_see_it"),
-    ("exception share .30 → .31", "41 %", "25 %", "99 %", "test_one_more_percent_of_exceptions_leaves_exactly_the_99_percent_whose_route_stays"),
+    (
+        "exception service time (70 % of cases never see it)",
+        "61 %",
+        "52 %",
+        "70 %",
+        "test_a_new_exception_service_time_leaves_exactly_the_70_percent_that_never_see_it",
+    ),
+    (
+        "exception share .30 → .31",
+        "41 %",
+        "25 %",
+        "99 %",
+        "test_one_more_percent_of_exceptions_leaves_exactly_the_99_percent_whose_route_stays",
+    ),
     ("rename a step on screen", "37 %", "–", "100 %", "test_a_new_display_label_leaves_every_case"),
 )
 
@@ -51,6 +76,7 @@ def tests_in(module: str, prefix: str) -> list[str]:
 
 
 def oracle_lines() -> list[str]:
+    """The table of exact oracles, with the number of tests that exist."""
     lines = ["| id | tests | what is shown |", "| --- | --- | --- |"]
     for name, module, prefix, meaning in ORACLES:
         found = tests_in(module, prefix)
@@ -60,13 +86,19 @@ def oracle_lines() -> list[str]:
 
 
 def textbook_line(r: CheckResult) -> str:
+    """One row of the textbook table."""
     fault = "–" if r.service_fault_percent is None else f"{r.service_fault_percent:.1f} %"
     figures = f"{r.theory:.4f} | {r.simulated:.4f} ± {r.half_width:.4f} | {r.z:+.2f} | {'yes' if r.passed else '**NO**'}"
     return f"| {r.name} | {r.formula} | {figures} | {r.detectable_percent:.1f} % | {fault} |"
 
 
 def fault_lines() -> list[str]:
-    return ["| planted fault | module | caught by |", "| --- | --- | --- |", *(f"| {f.name} | {f.module} | `{f.check}` |" for f in FAULTS)]
+    """The table of planted faults."""
+    return [
+        "| planted fault | module | caught by |",
+        "| --- | --- | --- |",
+        *(f"| {f.name} | {f.module} | `{f.check}` |" for f in FAULTS),
+    ]
 
 
 def page(results: tuple[CheckResult, ...]) -> str:
@@ -75,7 +107,7 @@ def page(results: tuple[CheckResult, ...]) -> str:
     lines = [
         "# Verification",
         "",
-        "Made by `python docs/make_verification.py` from the tests; `tests/test_verification_page.py` fails when it is out of step.",
+        "Made by `python -m docs.make_verification` from the tests; `tests/test_verification_page.py` fails when it is out of step.",
         "",
         "## Exact oracles",
         "",
@@ -114,4 +146,6 @@ def page(results: tuple[CheckResult, ...]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(run_checks(progress=lambda done, rows, name: sys.stderr.write(f"\r\x1b[K{done}/{rows} {name}"))), encoding="utf-8")
+    PAGE.write_text(
+        page(run_checks(progress=lambda done, rows, name: sys.stderr.write(f"\r\x1b[K{done}/{rows} {name}"))), encoding="utf-8"
+    )

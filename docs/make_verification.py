@@ -133,8 +133,6 @@ def page(results: tuple[CheckResult, ...]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(textbook_line(r) for r in results),
         "",
-        "Not expressible with a timer of one fixed limit: Erlang A with exponential patience; the row with constant patience stands in its place.",
-        "",
         f"## Planted faults ({len(FAULTS)})",
         "",
         "Each is written into the source of the simulator; the named test must pass without it and fail with it.",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.checks import Problem, WorkflowError, check, marks_of, tokens_of
 from simulator.clock import Calendar
-from simulator.distributions import Column, Distribution, Kind
+from simulator.distributions import Column, Constant, Distribution, Kind
 from simulator.workflow import (
     Attempts,
     Batch,
@@ -326,8 +326,9 @@ class _Lowering:
             case Attempts():
                 return self._attempts(step, known)
             case Timer():
-                limit = self.slot(f"{name}.limit", step.limit_seconds)
-                return {F.NEXT: at[step.next], F.A: limit, F.B: at[step.to], F.CALENDAR: self.calendar(step.clock)}
+                limit = step.limit_seconds if isinstance(step.limit_seconds, Distribution) else Constant(step.limit_seconds)
+                number = self.distribution(f"{name}.limit", limit)
+                return {F.NEXT: at[step.next], F.DISTRIBUTION: number, F.B: at[step.to], F.CALENDAR: self.calendar(step.clock)}
             case Batch():
                 return {F.NEXT: at[step.next], F.A: self._batch(step)}
             case Goto():

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from simulator import draws
 from simulator.clock import HOUR, NEVER, Calendar, week_index
+from simulator.distributions import Kind
 from simulator.draws import Entity
 from simulator.futures import Future
 from simulator.ledger import OPEN, Result
@@ -391,12 +392,15 @@ class Decoder:
         return lambda k: rounded(base * multiplier**k)
 
     def timer(self, i: int) -> Enter:
-        next_step = self.field[i][F.NEXT]
-        limit, clock = rounded(self.row[self.field[i][F.A]]), self.calendar(self.field[i][F.CALENDAR])
+        next_step, clock, first = self.field[i][F.NEXT], self.calendar(self.field[i][F.CALENDAR]), self.uniform.first(i)
+        number = self.field[i][F.DISTRIBUTION]
+        quantile = quantile_of(self.program, number, self.row)
+        fixed = rounded(quantile(0.5)) if self.program.distributions[number, 0] == Kind.CONSTANT else None
 
         def enter(token: Token, now: int) -> int:
-            count(token, i)
+            visit = count(token, i)
             token.timer, token.step = i, next_step
+            limit = rounded(quantile(first(token.case, visit))) if fixed is None else fixed
             token.due = now + limit if clock is None else clock.add(now, limit)
             return 0
 

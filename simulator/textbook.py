@@ -134,6 +134,16 @@ def impatient_loss(servers: int, rate: float, service: float, patience: float) -
     return (1 - d * j) / (1 / erlang_b(servers - 1, rate * service) + rate * j)
 
 
+def erlang_a_loss(servers: int, rate: float, service: float, patience: float) -> float:
+    """Share that leaves M/M/c+M with exponential patience: (Lq / patience) / rate, from the birth-death equations."""
+    weights, states = [1.0], 400
+    for n in range(1, states):
+        leaving = min(n, servers) / service + max(0, n - servers) / patience
+        weights.append(weights[-1] * rate / leaving)
+    queue = sum((n - servers) * w for n, w in enumerate(weights) if n > servers) / sum(weights)
+    return queue / patience / rate
+
+
 def rework_time(rate: float, service: float, again: float) -> float:
     """Mean time in M/M/1 whose cases return with probability p: r / (1 - r) / rate, r = rate service / (1 - p)."""
     load = rate * service / (1 - again)
@@ -459,12 +469,13 @@ def _queue(service: Distribution, servers: int = 1, priority: tuple[int, ...] = 
     return _flow(work, servers=(servers,), types=max(1, len(priority)))
 
 
-def _patient(service: Distribution, servers: int, patience: float) -> Callable[[int], Workflow]:
-    """A queue that a case leaves after waiting `patience` units.
+def _patient(service: Distribution, servers: int, patience: float | Distribution) -> Callable[[int], Workflow]:
+    """A queue that a case leaves after waiting `patience` units, or a time drawn from it (in seconds).
 
     A patience of 1 second makes a loss system: at 0 the timer, which beats the server, would send everyone away.
     """
-    timer = Timer("patience", patience * UNIT, ("work",), "lost", "work")
+    limit = patience if isinstance(patience, Distribution) else patience * UNIT
+    timer = Timer("patience", limit, ("work",), "lost", "work")
     return _flow(timer, Serve("work", "pool0", service, "end"), servers=(servers,))
 
 
@@ -557,6 +568,10 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "M/M/3 constant patience", "Baccelli-Hébuterne, λ 3, patience 1", lambda f: impatient_loss(3, 3, f, 1),
         _patient(_exponential(1), 3, 1), (3.0,), share_ending("lost"), 1_200, 50, 3.0,
+    ),
+    Check(
+        "Erlang A abandon", "birth-death, λ 3, c 3, mean patience 2", lambda f: erlang_a_loss(3, 3, f, 2),
+        _patient(_exponential(1), 3, _exponential(2)), (3.0,), share_ending("lost"), 1_200, 50, 3.0,
     ),
     Check(
         "M/M/1/5 loss", "(1−ρ)ρ⁵/(1−ρ⁶), λ .8", lambda f: finite_room_loss(1, 5, 0.8, f),

@@ -198,10 +198,13 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timer:
-    """Arms a deadline for the covered steps; a token that still waits there when it is due goes to `to`."""
+    """Arms a deadline for the covered steps; a token that still waits there when it is due goes to `to`.
+
+    The limit is a number of seconds, or a distribution from which each visit draws its own patience.
+    """
 
     id: str
-    limit_seconds: Column
+    limit_seconds: Column | Distribution
     covers: tuple[str, ...]
     to: str
     next: str

@@ -187,7 +187,9 @@ class _Generator:
         to = self.chain(self.rng.randint(0, 1), 0, after, in_fork)
         if self.rng.random() < 0.4:
             to = self.add(Goto(self.name(), timer, self.rng.randint(1, 3), to))
-        limit = self.column(0.0, 60.0, 600.0, HOUR, 4 * HOUR, DAY)
+        limit: Column | Distribution = self.column(0.0, 60.0, 600.0, HOUR, 4 * HOUR, DAY)
+        if self.rng.random() < 0.3:
+            limit = self.duration()
         clock = self.calendar() if self.rng.random() < 0.3 else None
         return self.add(Timer(timer, limit, tuple(covers), to, body, clock))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.clock import Calendar
-from simulator.distributions import Column, Distribution
+from simulator.distributions import Column, Constant, Distribution
 from simulator.futures import Future
 from simulator.ledger import Ledger, Result
 from simulator.workflow import (
@@ -186,7 +186,9 @@ def _converted(step: Step, draw: int, future: Future, pool_of: dict[str, str]) -
                 "multiplier": number(step.multiplier, draw),
             }
         case Timer():
-            fields = {"limit": number(step.limit_seconds, draw), "clock": clock(step.clock)}
+            limit = step.limit_seconds
+            law = limit if isinstance(limit, Distribution) else Constant(limit)
+            fields = {"limit": distribution(law, draw), "clock": clock(step.clock)}
         case Batch():
             fields = {"size": number(step.size, draw), "max_wait": number(step.max_wait_seconds, draw)}
         case Fork():

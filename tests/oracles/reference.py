@@ -369,7 +369,8 @@ class Reference:
 
     def timer(self, token: Token, step: Plain, visit: int) -> str:
         token.timer = step
-        token.deadline = after_open(step["clock"], self.now, nearest(step["limit"]))
+        first, _ = self.draw(token, step, visit)
+        token.deadline = after_open(step["clock"], self.now, nearest(quantile(step["limit"], first)))
         return str(step["next"])
 
     def fork(self, token: Token, step: Plain, visit: int) -> None:

@@ -1,0 +1,145 @@
+"""Writes docs/errors.md: every error code with an example that really gives it, and what to do."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scenarios.cli.main import known_arm, running
+from scenarios.editing import write_atomically
+from scenarios.files import parsed, validated
+from scenarios.overload import check_today
+from scenarios.problems import CODES, CaseError
+from scenarios.study import replicate
+
+SMALL = ROOT / "docs" / "examples" / "small.toml"
+PAGE = ROOT / "docs" / "errors.md"
+INTRO = """\
+# Errors
+
+Bad input never gives a number. A command that refuses its input ends with exit code 2, writes nothing, and names **all** problems
+it can see at once: the file, then a line each with a stable code, the place, what is wrong, and what would be right. With `--json`
+the same comes as JSON on standard output. A place is a path through the file; steps go by their id: `steps.entry.service.p90`.
+
+Names and the sum of the types' shares are checked even while other parts of a file are wrong; whether the steps fit together, and
+whether today's process can do its work, is checked once everything else is right.
+
+Each example below is one change to [`examples/small.toml`](examples/small.toml). This page is made by `docs/make_errors.py`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`shown`: what the user wrote. `fail`: does it; raises CaseError. `advice`: what to do."""
+
+    shown: str
+    advice: str
+    fail: Callable[[], object]
+
+
+def changed(old: str, new: str, advice: str, shown: str = "") -> Example:
+    """The small case with one piece replaced."""
+    text = SMALL.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} is not in {SMALL.name} exactly once"
+
+    def fail() -> object:
+        return check_today(validated(parsed(text.replace(old, new), Path("case.toml")), "case.toml"))
+
+    return Example(f"```toml\n{shown or new.strip()}\n```", advice, fail)
+
+
+def command(line: str, advice: str, fail: Callable[[], object]) -> Example:
+    return Example(f"```text\n{line}\n```", advice, fail)
+
+
+def _no_folder() -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return write_atomically(Path(folder) / "missing" / "case.toml", "")
+        except CaseError as error:
+            raise CaseError("missing/case.toml", error.problems) from None
+
+
+def _no_baseline() -> object:
+    text = SMALL.read_text(encoding="utf-8").replace("[run]", f"{BASELINE}\n[run]")
+    loaded = validated(parsed(text, Path("case.toml")), "case.toml")
+    with running(loaded):
+        return replicate(loaded.case, "as_is", 1, 7)
+
+
+TEAM = "headcount = 2\n"
+OPTIONS = 'options = [{ to = "answer", share = { simple = 0.1, hard = 0.5 } }, { to = "done" }]'
+ANSWER = """kind = "wait"
+time = { kind = "exponential", mean = { low = "1 d", likely = "2 d", high = "5 d", source = "elicited", owner = "front office" } }
+"""
+PARALLEL = """kind = "parallel"
+branches = ["ask", "search"]
+join = "done"
+
+[[steps]]
+id = "ask"
+kind = "wait"
+time = "1 d"
+next = "done"
+
+[[steps]]
+id = "search"
+kind = "wait"
+time = "2 d"
+"""
+BASELINE = '[baseline]\nobserved = "2 h"\nstandard_error = "0.1 h"\n\n[baseline.places]\nentry = { weight = 1.0 }\n'
+
+
+EXAMPLES = {
+    "E100": changed("share = 0.3", "share = 0,3", "Check the line that the message names. A case file is UTF-8 text in TOML; decimals take a point."),
+    "E101": changed(TEAM, "headcuont = 2\nheadcount = 2\n", "Correct the key. All keys are listed in [scenario-reference.md](scenario-reference.md)."),
+    "E102": changed('go_live = 2027-01-04\n', "", "Add the key.", "# no go_live"),
+    "E103": changed(TEAM, 'headcount = { pilot = 2, production = 3 }\n', "Write the value in the form that the message names."),
+    "E104": changed('team = "clerks"', 'team = "clarks"', "Correct the name, or define what it names."),
+    "E105": changed('id = "entry"', 'id = "answer"', "Give each step its own id."),
+    "E106": changed("[[steps]]\nid = \"entry\"", '[teams.auditors]\nheadcount = 1\ncalendar = "office"\n\n[[steps]]\nid = "entry"', "Use it or remove it: what nothing uses would silently change nothing.", '[teams.auditors]\nheadcount = 1\ncalendar = "office"'),
+    "E211": changed("share = 0.3", "share = 0.38", "Correct the shares, or add the missing type."),
+    "E212": changed('high = "5 d"', 'high = "36 h"', "`low < likely < high`; `mass` is the probability between low and high (0.9 if left out); not more `right` than `tried`."),
+    "E213": changed("per_working_day = { value = 12", "per_working_day = { value = -12", "Correct the number. What is uncertain must stay in its range in practically every draw."),
+    "E307": changed('level = "3 d"', 'level = "3"', "Write the unit: `\"3 d\"`, `\"8 %\"`, `\"9.40 USD\"`. Amounts are in the case's currency."),
+    "E401": changed(OPTIONS, 'options = [{ to = "done" }]', "Lead a step there, or remove it."),
+    "E402": changed("[[steps]]\nid = \"done\"", '[[steps]]\nid = "back"\nkind = "choice"\noptions = [{ to = "entry", share = 0.2 }, { to = "done" }]\n\n[[steps]]\nid = "done"', 'Lead one way of the loop through a step of kind `again`; it says how often, and where cases go after that.', '[[steps]]\nid = "back"\nkind = "choice"\noptions = [{ to = "entry", share = 0.2 }, { to = "done" }]'),
+    "E403": changed(ANSWER, PARALLEL, "Follow the message; the rules of each kind of step stand in [scenario-reference.md](scenario-reference.md)."),
+    "E404": changed("value = 12", "value = 40", "Today's process runs, so it cannot be overloaded: one of volume, service times, people and working hours is wrong."),
+    "E405": Example(f"```toml\n{BASELINE}```", "The steps whose times are stated take longer than today's result: check both, the longest waits first.", _no_baseline),
+    "E501": changed("warm_up_weeks = 4", "warm_up_weeks = 40", "Warm-up is simulated and thrown away; a few times the longest wait is enough."),
+    "E601": command("pilotproof run docs/examples/small.toml --arm pilto", "Correct the argument; `--help` lists all.", lambda: known_arm("pilto")),
+    "E602": command("pilotproof scenario new missing/case.toml", "Check the folder, its permissions and the space on the disk.", _no_folder),
+}  # fmt: skip
+
+
+def message_of(code: str) -> str:
+    """What the program says to the example of a code."""
+    try:
+        EXAMPLES[code].fail()
+    except CaseError as error:
+        assert all(p.code == code for p in error.problems), f"{code}: {error}"
+        return error.text()
+    raise AssertionError(f"the example of {code} raises nothing")
+
+
+def page() -> str:
+    """The whole page."""
+    assert list(EXAMPLES) == list(CODES), "every code needs an example, in the same order"
+    parts = [INTRO]
+    for code, meaning in CODES.items():
+        example = EXAMPLES[code]
+        parts.append(f"## {code} {meaning}\n\n{example.shown}\n\n```text\n{message_of(code)}\n```\n\n{example.advice}\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    tomllib.loads(SMALL.read_text(encoding="utf-8"))
+    PAGE.write_text(page(), encoding="utf-8")

@@ -13,7 +13,7 @@ Everything else (`verdict`, `compare`) takes the same case. This module is the o
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,19 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["change", "compare", "frames", "load", "scenarios", "simulate", "verdict", "verdict_data"]
 
 
-def _own_packages() -> None:
-    """Names a foreign top-level `simulator`, `models` or `scenarios` that would shadow ours. Raises ImportError."""
+def check_own_packages() -> None:
+    """Names a foreign top-level `simulator`, `models` or `scenarios` that hides ours. Raises ImportError."""
     here = Path(__file__).resolve().parent
     for name in ("simulator", "models", "scenarios"):
-        module = sys.modules.get(name)
-        origin = getattr(module, "__file__", None)
-        if origin is not None and Path(origin).resolve().parent.parent != here:
-            raise ImportError(f'pilotproof needs its own package "{name}", but another one is loaded from {origin}')
+        spec = importlib.util.find_spec(name)
+        origin = spec.origin if spec is not None else None
+        if origin is None or Path(origin).resolve().parent.parent != here:
+            found = f"another one is found at {origin}" if origin else "it is not found"
+            raise ImportError(f'pilotproof needs its own package "{name}", but {found}; start elsewhere or rename it')
 
 
 def load(case: str | Path) -> LoadedCase:
     """Reads and validates a case. Raises scenarios.problems.CaseError, which lists every problem."""
-    _own_packages()
+    check_own_packages()
     from scenarios.files import load as load_case
 
     return load_case(str(case))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import tomllib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from unittest.mock import patch
 
 from scenarios.cli.main import known_arm, running
 from scenarios.editing import write_atomically
@@ -19,8 +15,9 @@ from scenarios.overload import check_today
 from scenarios.problems import CODES, CaseError
 from scenarios.study import replicate
 
-SMALL = ROOT / "docs" / "examples" / "small.toml"
-PAGE = ROOT / "docs" / "errors.md"
+DOCS = Path(__file__).resolve().parent
+SMALL = DOCS / "examples" / "small.toml"
+PAGE = DOCS / "errors.md"
 INTRO = """\
 # Errors
 
@@ -56,15 +53,13 @@ def changed(old: str, new: str, advice: str, shown: str = "") -> Example:
 
 
 def command(line: str, advice: str, fail: Callable[[], object]) -> Example:
+    """A command as it was typed."""
     return Example(f"```text\n{line}\n```", advice, fail)
 
 
-def _no_folder() -> object:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return write_atomically(Path(folder) / "missing" / "case.toml", "")
-        except CaseError as error:
-            raise CaseError("missing/case.toml", error.problems) from None
+def _full_disk() -> object:
+    with patch.object(os, "fsync", side_effect=OSError(28, "No space left on device")):
+        return write_atomically(Path("case.toml"), "")
 
 
 def _no_baseline() -> object:
@@ -99,24 +94,24 @@ BASELINE = '[baseline]\nobserved = "2 h"\nstandard_error = "0.1 h"\n\n[baseline.
 
 EXAMPLES = {
     "E100": changed("share = 0.3", "share = 0,3", "Check the line that the message names. A case file is UTF-8 text in TOML; decimals take a point."),
-    "E101": changed(TEAM, "headcuont = 2\nheadcount = 2\n", "Correct the key. All keys are listed in [scenario-reference.md](scenario-reference.md)."),
+    "E101": changed(TEAM, 'headcount = 2\nlable = "front office"\n', "Correct the key. All keys are listed in [scenario-reference.md](scenario-reference.md).", 'lable = "front office"'),
     "E102": changed('go_live = 2027-01-04\n', "", "Add the key.", "# no go_live"),
     "E103": changed(TEAM, 'headcount = { pilot = 2, production = 3 }\n', "Write the value in the form that the message names."),
     "E104": changed('team = "clerks"', 'team = "clarks"', "Correct the name, or define what it names."),
     "E105": changed('id = "entry"', 'id = "answer"', "Give each step its own id."),
     "E106": changed("[[steps]]\nid = \"entry\"", '[teams.auditors]\nheadcount = 1\ncalendar = "office"\n\n[[steps]]\nid = "entry"', "Use it or remove it: what nothing uses would silently change nothing.", '[teams.auditors]\nheadcount = 1\ncalendar = "office"'),
-    "E211": changed("share = 0.3", "share = 0.38", "Correct the shares, or add the missing type."),
-    "E212": changed('high = "5 d"', 'high = "36 h"', "`low < likely < high`; `mass` is the probability between low and high (0.9 if left out); not more `right` than `tried`."),
-    "E213": changed("per_working_day = { value = 12", "per_working_day = { value = -12", "Correct the number. What is uncertain must stay in its range in practically every draw."),
+    "E211": changed("share = 0.3", "share = 0.38", "Correct the shares, or add the missing type.", "[types.hard]\nshare = 0.38"),
+    "E212": changed('high = "5 d"', 'high = "36 h"', "`low < likely < high`; `mass` is the probability between low and high (0.9 if left out); not more `right` than `tried`.", 'mean = { low = "1 d", likely = "2 d", high = "36 h" }'),
+    "E213": changed("per_working_day = { value = 12", "per_working_day = { value = -12", "Correct the number. What is uncertain must stay in its range in practically every draw.", 'per_working_day = { value = -12, source = "measured" }'),
     "E307": changed('level = "3 d"', 'level = "3"', "Write the unit: `\"3 d\"`, `\"8 %\"`, `\"9.40 USD\"`. Amounts are in the case's currency."),
     "E401": changed(OPTIONS, 'options = [{ to = "done" }]', "Lead a step there, or remove it."),
     "E402": changed("[[steps]]\nid = \"done\"", '[[steps]]\nid = "back"\nkind = "choice"\noptions = [{ to = "entry", share = 0.2 }, { to = "done" }]\n\n[[steps]]\nid = "done"', 'Lead one way of the loop through a step of kind `again`; it says how often, and where cases go after that.', '[[steps]]\nid = "back"\nkind = "choice"\noptions = [{ to = "entry", share = 0.2 }, { to = "done" }]'),
     "E403": changed(ANSWER, PARALLEL, "Follow the message; the rules of each kind of step stand in [scenario-reference.md](scenario-reference.md)."),
-    "E404": changed("value = 12", "value = 40", "Today's process runs, so it cannot be overloaded: one of volume, service times, people and working hours is wrong."),
+    "E404": changed("value = 12", "value = 40", "Today's process runs, so it cannot be overloaded: one of volume, service times, people and working hours is wrong.", 'per_working_day = { value = 40, source = "measured" }'),
     "E405": Example(f"```toml\n{BASELINE}```", "The steps whose times are stated take longer than today's result: check both, the longest waits first.", _no_baseline),
     "E501": changed("warm_up_weeks = 4", "warm_up_weeks = 40", "Warm-up is simulated and thrown away; a few times the longest wait is enough."),
     "E601": command("pilotproof run docs/examples/small.toml --arm pilto", "Correct the argument; `--help` lists all.", lambda: known_arm("pilto")),
-    "E602": command("pilotproof scenario new missing/case.toml", "Check the folder, its permissions and the space on the disk.", _no_folder),
+    "E602": command("pilotproof scenario fmt case.toml", "Check the folder, its permissions and the space on the disk. The old file is untouched.", _full_disk),
 }  # fmt: skip
 
 
@@ -125,8 +120,9 @@ def message_of(code: str) -> str:
     try:
         EXAMPLES[code].fail()
     except CaseError as error:
-        assert all(p.code == code for p in error.problems), f"{code}: {error}"
-        return error.text()
+        if all(p.code == code for p in error.problems):
+            return error.text()
+        raise
     raise AssertionError(f"the example of {code} raises nothing")
 
 
@@ -141,5 +137,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    tomllib.loads(SMALL.read_text(encoding="utf-8"))
     PAGE.write_text(page(), encoding="utf-8")

@@ -18,7 +18,7 @@ from models.process import Horizon
 from simulator.clock import DAY
 from simulator.ledger import OPEN, Ledger
 from simulator.program import F, Op
-from simulator.summary import arrival_weeks, backlog_by_week, bookings, cycle_seconds, pool_weeks
+from simulator.summary import arrival_weeks, backlog_by_week, bookings, cycle_seconds, pool_weeks, work_seconds
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -157,23 +157,17 @@ def case_costs(case: schema.CaseFile, columns: Mapping[str, Floats], draw: int) 
 
 
 def _cost(case: schema.CaseFile, ledger: Ledger, chosen: Mask, costs: Mapping[str, float]) -> dict[str, float]:
-    """Direct cost a case: working hours of teams, AI fees, errors never found."""
-    booked = bookings(ledger)
-    total, program = 0.0, ledger.program
-    work = (program.steps[booked.step, F.OP] == Op.SERVE) & np.isin(booked.account, _working_accounts(booked.accounts))
-    mine = work & chosen[booked.case]
-    for pool, name in enumerate(program.pool_names):
-        hours = booked.seconds[mine & (program.steps[booked.step, F.POOL] == pool)].sum() / 3600
+    """Direct cost a case: working hours of teams (of all parallel branches), AI fees, errors never found."""
+    work = np.where(chosen[ledger.visits["case"]], work_seconds(ledger), 0)
+    total = 0.0
+    for pool, name in enumerate(ledger.program.pool_names):
+        hours = work[ledger.visits["pool"] == pool].sum() / 3600
         total += hours * costs.get(f"teams.{name}", 0.0)
     n = max(1, int(chosen.sum()))
     shares = _shares(case, ledger, chosen)
     fee = shares["ai_share"] * costs.get("ai_cost_per_case", 0.0)
     errors = shares["errors_never_found_share"] * costs.get("cost_of_error_never_found", 0.0)
     return {"direct_cost_per_case": float(total / n + fee + errors)}
-
-
-def _working_accounts(accounts: tuple[str, ...]) -> list[int]:
-    return [i for i, name in enumerate(accounts) if name == "work"]
 
 
 def _booked(ledger: Ledger, chosen: Mask) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:

@@ -20,6 +20,8 @@ from simulator.distributions import Lognormal
 
 Floats = NDArray[np.float64]
 UNLOCATED = "unlocated"
+REFERENCE_YEAR = range(365)
+"""Days after go-live over which a volume is averaged: the same for every run, so that all arms meet the same cases."""
 NO_TIME_SECONDS = 1e-3
 """A mean that always rounds to 0 seconds."""
 
@@ -137,20 +139,20 @@ def calendar(case: schema.CaseFile, name: str, horizon: Horizon) -> Calendar:
     """A calendar of the case over a horizon. Raises ValueError for an unknown holiday country or bad hours."""
     spec = case.calendars[name]
     windows = [parse_hours(h) for h in spec.hours]
+    days = range(horizon.begin // DAY, -(-horizon.stop // DAY) + 1)
     return weekly(
         dict.fromkeys(spec.days, windows), case.go_live, horizon.begin, horizon.stop,
-        closed_dates(case, spec, horizon), name,
+        closed_dates(case, spec, days), name,
     )  # fmt: skip
 
 
-def closed_dates(case: schema.CaseFile, spec: schema.CalendarSpec, horizon: Horizon) -> frozenset[date]:
-    """Public holidays and other closed dates of a calendar."""
+def closed_dates(case: schema.CaseFile, spec: schema.CalendarSpec, days: range) -> frozenset[date]:
+    """Public holidays and other closed dates of a calendar, for days counted from go-live."""
     closed = frozenset(spec.closed)
     if not spec.holidays:
         return closed
     country, _, subdivision = spec.holidays.partition("-")
-    first = case.go_live + timedelta(days=horizon.begin // DAY)
-    last = case.go_live + timedelta(days=horizon.stop // DAY)
+    first, last = (case.go_live + timedelta(days=day) for day in (days[0], days[-1]))
     return closed | public_holidays(country, subdivision or None, first, last)
 
 
@@ -160,7 +162,8 @@ def _pools(build: Builder) -> Iterator[w.Pool]:
         after = at.column("headcount")
         if team.change is not None:
             change = at.into("change")
-            after = weeks.step_change(after, change.column("from_week"), change.column("headcount"), build.weeks)
+            live = np.where(at.live() > 0, change.column("headcount"), after)
+            after = weeks.step_change(after, change.column("from_week"), live, build.weeks)
         shifts = [w.Shift(build.calendars[team.calendar], weeks.table(at.today("headcount"), after))]
         for i, extra in enumerate(team.shifts):
             inner = at.into("shifts").into(str(i + 1))
@@ -174,42 +177,36 @@ def _pools(build: Builder) -> Iterator[w.Pool]:
 
 def _arrivals(case: schema.CaseFile, columns: Scope, horizon: Horizon, calendars: Mapping[str, Calendar]) -> w.Arrivals:
     spec, at = case.arrivals, columns.into("arrivals")
-    factors, first_day = _day_factors(case, horizon)
+    days = range(horizon.begin // DAY, -(-horizon.stop // DAY))
+    year = _day_factors(case, REFERENCE_YEAR)
     if spec.per_working_day is not None:
-        rate = at.column("per_working_day") / _mean_factor_of_open_days(case, factors, first_day)
+        rate = at.column("per_working_day") / np.mean([f for f in year if f > 0])
     else:
-        rate = at.column("per_month") * 12 / 365.25 * len(factors) / sum(factors)
+        rate = at.column("per_month") * 12 / 365.25 * len(year) / sum(year)
     shares = np.stack([columns.column(f"types.{t}.share") for t in case.types])
     shares = shares / shares.sum(axis=0)
     return w.Arrivals(
-        rate, tuple(factors), first_day, calendars[spec.calendar], tuple(shares),
+        rate, tuple(_day_factors(case, days)), days[0], calendars[spec.calendar], tuple(shares),
         at.column("day_cv"), spec.clusters, spec.cluster_exponent,
     )  # fmt: skip
 
 
-def _mean_factor_of_open_days(case: schema.CaseFile, factors: list[float], first_day: int) -> float:
-    positive = [f for f in factors if f > 0]
-    return sum(positive) / len(positive)
-
-
-def _day_factors(case: schema.CaseFile, horizon: Horizon) -> tuple[list[float], int]:
-    """Relative volume of every day of the run: 0 on closed days, weekday weights, a factor on the last working days of a month."""
+def _day_factors(case: schema.CaseFile, days: range) -> list[float]:
+    """Relative volume of days counted from go-live: 0 on closed days, weekday weights, a factor on the last working days of a month."""
     spec = case.arrivals
     hours = case.calendars[spec.calendar]
-    closed = closed_dates(case, hours, horizon)
-    first_day, last_day = horizon.begin // DAY, -(-horizon.stop // DAY)
-    dates = [case.go_live + timedelta(days=d) for d in range(first_day, last_day)]
+    closed = closed_dates(case, hours, days)
 
     def is_open(day: date) -> bool:
         return schema_weekday(day) in hours.days and day not in closed
 
     factors = []
-    for day in dates:
+    for day in (case.go_live + timedelta(days=d) for d in days):
         factor = spec.weekday.get(schema_weekday(day), 1.0) if is_open(day) else 0.0
         if factor and spec.month_end_days and _is_month_end(day, spec.month_end_days, is_open):
             factor *= spec.month_end_factor
         factors.append(factor)
-    return factors, first_day
+    return factors
 
 
 def schema_weekday(day: date) -> schema.Weekday:

@@ -31,14 +31,14 @@ class Reference:
     name: str
 
 
-_FIELDS = {
+FIELDS = {
     "next": "step", "on_limit": "step", "otherwise": "step", "to": "step", "manual": "step", "accepted": "step",
     "referred": "step", "caught": "step", "failed": "step", "rejected": "step", "join": "step", "unavailable": "step",
     "team": "team", "calendar": "calendar", "clock": "calendar", "looks": "calendar", "feed": "calendar",
     "downtime": "calendar", "system": "system", "of": "ai step", "spoils": "ai step", "cite": "source",
 }  # fmt: skip
 """Keys whose text is a name -> of what."""
-_LISTS = {"branches": "step", "when": "flag"}
+LISTS = {"branches": "step", "when": "flag"}
 _TABLES = ("calendars", "types", "teams", "systems", "sources")
 
 
@@ -76,12 +76,12 @@ def _inside(node: Any, place: str) -> Iterator[Reference]:
     if isinstance(node, Mapping):
         for key, value in node.items():
             inner = f"{place}.{key}"
-            if key in _FIELDS and isinstance(value, str):
-                if value or _FIELDS[key] != "source":
-                    yield Reference(inner, _FIELDS[key], value)
-            elif key in _LISTS and isinstance(value, list):
+            if key in FIELDS and isinstance(value, str):
+                if value or FIELDS[key] != "source":
+                    yield Reference(inner, FIELDS[key], value)
+            elif key in LISTS and isinstance(value, list):
                 names = [(i, name) for i, name in enumerate(value, 1) if isinstance(name, str)]
-                yield from (Reference(f"{inner}.{i}", _LISTS[key], name.removeprefix("!")) for i, name in names)
+                yield from (Reference(f"{inner}.{i}", LISTS[key], name.removeprefix("!")) for i, name in names)
             else:
                 yield from _inside(value, inner)
     elif isinstance(node, list):
@@ -94,8 +94,13 @@ def known_names(data: Mapping[str, Any]) -> dict[str, set[str]]:
     steps = _steps(data)
     tables = {name: data[name] if isinstance(data.get(name), Mapping) else {} for name in _TABLES}
     names = {table.removesuffix("s"): {str(key) for key in content} for table, content in tables.items()}
-    ids = {str(s.get("id")) for s in steps}
-    return {**names, "step": ids, "ai step": {str(s.get("id")) for s in steps if s.get("kind") == "ai"}, "flag": _flags(steps)}
+    ids = {s["id"] for s in steps if isinstance(s.get("id"), str)}
+    return {
+        **names,
+        "step": ids,
+        "ai step": {name for s in steps if s.get("kind") == "ai" and (name := s.get("id")) in ids},
+        "flag": _flags(steps),
+    }
 
 
 def _flags(steps: list[Mapping[str, Any]]) -> set[str]:
@@ -135,4 +140,4 @@ def _unknown(data: Mapping[str, Any]) -> Iterator[Finding]:
     for found in references(data):
         free_citation = found.kind == "source" and not known["source"]
         if found.name not in known[found.kind] and not free_citation:
-            yield Finding("E104", found.place, f'no {found.kind} "{found.name}"', hint(found.name, known[found.kind]))
+            yield Finding("E104", found.place, f'no {found.kind} "{found.name[:60]}"', hint(found.name, known[found.kind]))

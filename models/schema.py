@@ -1,494 +1,109 @@
 """The case file: what a scenario may say, checked strictly. `pilotproof scenario schema` prints it as JSON Schema.
 
-Every number can be a plain value or a `Parameter` that says how sure one is and where it comes from. A plain value without a
-source counts as a guess. Durations, shares and amounts carry units (`models.units`). Meaning of the steps: docs/scenario-reference.md.
+Numbers and distributions: `models.values`, `models.laws`; their names belong to the schema too. Meaning of the steps:
+docs/scenario-reference.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
-from itertools import pairwise
-from numbers import Real
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import date, timedelta
+from typing import Annotated, ClassVar, Literal
 
-import pydantic
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from models import units
-from models.elicitation import ElicitationError
-from models.uncertainty import FORMS, Limits, Uncertain, belief_of
+from models.laws import Constant, Empirical, Exponential, Gamma, Law, Lognormal, Mixture, Time, Triangular, Uniform, Weibull
+from models.values import (
+    ARMS,
+    Accuracy,
+    Arm,
+    Belief,
+    Cause,
+    Day,
+    Duration,
+    Headcount,
+    Logit,
+    Money,
+    Name,
+    NotNegative,
+    Number,
+    Pair,
+    Parameter,
+    Positive,
+    PositiveDuration,
+    Quantity,
+    Share,
+    ShareByType,
+    SourceClass,
+    Span,
+    Strict,
+    unit_problem,
+)
 
+__all__ = [
+    "ARMS",
+    "Accuracy",
+    "Arm",
+    "Belief",
+    "Cause",
+    "Constant",
+    "Duration",
+    "Empirical",
+    "Exponential",
+    "Gamma",
+    "Headcount",
+    "Law",
+    "Logit",
+    "Lognormal",
+    "Mixture",
+    "Money",
+    "NotNegative",
+    "Number",
+    "Parameter",
+    "Positive",
+    "PositiveDuration",
+    "Quantity",
+    "Share",
+    "ShareByType",
+    "SourceClass",
+    "Strict",
+    "Time",
+    "Triangular",
+    "Uniform",
+    "Weibull",
+]  # fmt: skip
+"""Names of `models.values` and `models.laws` that belong to the schema; its own names are public anyway."""
 SCHEMA_VERSION = 1
-SourceClass = Literal["measured", "elicited", "benchmark", "guess"]
-Cause = Literal["data", "scope", "integration", "organisation"]
-Arm = Literal["as_is", "pilot", "production"]
-ARMS: tuple[Arm, ...] = ("as_is", "pilot", "production")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
-def _quantity(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, Real | str):
-        raise PydanticCustomError("unit", 'must be a number, or text with a unit such as "45 min"')
-    if isinstance(value, str):
-        return value
-    if not -1e300 < value < 1e300:
-        raise PydanticCustomError("range", "is not a finite number")
-    return float(value)
-
-
-def _day(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _of_our_time(day: date) -> date:
-    if not 1990 <= day.year <= 2100:
-        raise PydanticCustomError("range", "must lie between 1990 and 2100")
+def _monday(day: date) -> date:
+    if day.weekday() != 0:
+        near = day - timedelta(days=day.weekday())
+        message = "is a {day}; weeks are counted from a Monday such as {near}"
+        raise PydanticCustomError("monday", message, {"day": day.strftime("%A"), "near": near.isoformat()})
     return day
 
 
-def _span(text: str) -> str:
-    try:
-        units.seconds(text)
-    except units.UnitError as error:
-        raise _unit_problem(error) from error
-    return text
-
-
-def _unit_problem(error: units.UnitError) -> PydanticCustomError:
-    code: Literal["range", "unit"] = "range" if isinstance(error, units.RangeError) else "unit"
-    return PydanticCustomError(code, "{message}", {"message": str(error)})
-
-
-Quantity = Annotated[float | str, BeforeValidator(_quantity)]
-Day = Annotated[date, BeforeValidator(_day), AfterValidator(_of_our_time)]
-Span = Annotated[str, AfterValidator(_span)]
-"""A duration that is certain."""
-Pair = pydantic.Strict(False)
-"""Lets a list stand for a tuple."""
-
-
-class Strict(BaseModel):
-    """Frozen; unknown keys are errors, and so are values of another type. `needs`: a field -> the one it has no effect without."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    needs: ClassVar[Mapping[str, str]] = {}
-
-    @model_validator(mode="after")
-    def _has_what_it_needs(self) -> Strict:
-        fields = type(self).model_fields
-        for name, other in self.needs.items():
-            if getattr(self, name) != fields[name].get_default(call_default_factory=True) and not getattr(self, other):
-                raise PydanticCustomError("needs", '"{name}" needs "{other}" beside it', {"name": name, "other": other})
-        return self
-
-
-class Belief(Strict):
-    """One value, or what is known about it: exactly one of the forms value · low/likely/high · right/tried · mean/sd."""
-
-    dimension: ClassVar[str] = "number"
-
-    value: Quantity | None = Field(None, description="a fixed value")
-    low: Quantity | None = Field(None, description="elicited: low")
-    likely: Quantity | None = Field(None, description="elicited: most likely (for an accuracy: the median)")
-    high: Quantity | None = Field(None, description="elicited: high")
-    mass: float = Field(0.9, description="probability between low and high; 1 means absolute limits (PERT)")
-    right: int | None = Field(None, ge=0, le=10**12, description="counted: successes (Jeffreys Beta)")
-    tried: int | None = Field(None, ge=1, le=10**12, description="counted: trials")
-    effective: float = Field(1.0, gt=0, le=1, description="counted: effective share of the trials (1 / design effect)")
-    mean: Quantity | None = Field(None, description="normal: mean")
-    sd: Quantity | None = Field(None, description="normal: standard deviation")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_value(cls, data: Any) -> Any:
-        return {"value": data} if isinstance(data, str | Real) else data
-
-    @model_validator(mode="after")
-    def _has_one_form(self) -> Belief:
-        if self._needs_value():
-            self.uncertain()
-        return self
-
-    def _needs_value(self) -> bool:
-        return True
-
-    def stated(self) -> dict[str, Any]:
-        """The fields that state the value."""
-        return {key: getattr(self, key) for keys in FORMS.values() for key in keys}
-
-    def uncertain(self) -> Uncertain:
-        """Its quantile function in base units. Raises a validation error that names what is wrong."""
-        try:
-            return belief_of(self.dimension, self.stated())
-        except units.UnitError as error:
-            raise _unit_problem(error) from error
-        except ElicitationError as error:
-            raise PydanticCustomError("belief", "{message}", {"message": str(error)}) from error
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _or_plain(handler, core, ["number", "string"])
-
-
-def _or_plain(handler: GetJsonSchemaHandler, core: CoreSchema, types: list[str]) -> dict[str, Any]:
-    """The JSON Schema of a table for which a plain value may stand."""
-    table = handler.resolve_ref_schema(handler(core))
-    described = {key: table.pop(key) for key in ("title", "description") if key in table}
-    options = [{"type": types}, dict(table)]
-    table.clear()
-    table.update(described, anyOf=options)
-    return table
-
-
-class Parameter(Belief):
-    """A belief with its source; or one per arm (`as_is`, `pilot`, `production`) and the `cause` that switches between them."""
-
-    limits: ClassVar[Limits] = Limits()
-
-    source: SourceClass = Field("guess", description="where it comes from")
-    grade: Literal["A", "B", "C", "U"] | None = Field(None, description="grade of a benchmark's source")
-    cite: str = Field("", description="citation")
-    owner: str = Field("", description="who answers for it")
-    note: str = Field("", description="remark")
-    inherited: str = Field("", description="the scenario this value was copied from; it then counts as a guess")
-    as_is: Belief | None = Field(None, description="today; if left out, as in production")
-    pilot: Belief | None = Field(None, description="as in the pilot")
-    production: Belief | None = Field(None, description="live")
-    cause: Cause | None = Field(None, description="which of the causes moves it from its pilot to its production value")
-
-    @model_validator(mode="after")
-    def _within_limits(self) -> Parameter:
-        for arm in ARMS if self.pilot is not None else ARMS[-1:]:
-            broken = self.limits.broken_by(self.in_arm(arm).uncertain(), self.dimension)
-            if broken:
-                where = f"{arm} " if self.pilot is not None else ""
-                raise PydanticCustomError("range", "{message}", {"message": where + broken})
-        if self.inherited and self.source != "guess":
-            raise PydanticCustomError(
-                "form", 'a value copied from another scenario is a guess; leave "inherited" out once you checked it'
-            )
-        return self
-
-    def _needs_value(self) -> bool:
-        if self.pilot is None and self.production is None and self.as_is is None:
-            if self.cause is not None:
-                raise PydanticCustomError("arms", "a cause needs the values pilot and production")
-            return True
-        if self.pilot is None or self.production is None or self.cause is None:
-            raise PydanticCustomError("arms", "a value that differs by arm needs pilot, production and cause")
-        if self.stated() != Belief.model_construct().stated():
-            raise PydanticCustomError("arms", "give either one value or one per arm, not both")
-        return False
-
-    def in_arm(self, arm: Arm) -> Belief:
-        """The belief that holds in an arm."""
-        if self.pilot is None:
-            return self
-        found = {"as_is": self.as_is, "pilot": self.pilot, "production": self.production}[arm] or self.production
-        assert found is not None
-        return found
-
-
-class _DurationBelief(Belief):
-    dimension: ClassVar[str] = "duration"
-
-
-class _ShareBelief(Belief):
-    dimension: ClassVar[str] = "share"
-
-
-class _AccuracyBelief(Belief):
-    dimension: ClassVar[str] = "accuracy"
-
-
-class _MoneyBelief(Belief):
-    dimension: ClassVar[str] = "money"
-
-
-class Number(Parameter):
-    """A plain number."""
-
-
-class Positive(Number):
-    """A number above 0."""
-
-    limits: ClassVar[Limits] = Limits(0.0, above=True)
-
-
-class NotNegative(Number):
-    """A number that is not negative."""
-
-    limits: ClassVar[Limits] = Limits(0.0)
-
-
-class Logit(Number):
-    """A difference on the logit scale: 0.7 doubles the odds, −0.7 halves them."""
-
-    limits: ClassVar[Limits] = Limits(-20.0, 20.0)
-
-
-class Headcount(Number):
-    """A number of people. A fixed one is whole; an uncertain one is rounded in each draw."""
-
-    limits: ClassVar[Limits] = Limits(0.0, 10_000.0, whole=True)
-
-
-class Duration(Parameter):
-    """A length of time with its unit."""
-
-    dimension: ClassVar[str] = "duration"
-    limits: ClassVar[Limits] = Limits(0.0, 3_650 * 86_400.0)
-    as_is: _DurationBelief | None = Field(None, description="today; if left out, as in production")
-    pilot: _DurationBelief | None = Field(None, description="as in the pilot")
-    production: _DurationBelief | None = Field(None, description="live")
-
-
-class PositiveDuration(Duration):
-    """A length of time with its unit, longer than 0."""
-
-    limits: ClassVar[Limits] = Limits(0.0, 3_650 * 86_400.0, above=True)
-
-
-class Share(Parameter):
-    """A share or probability, 0 to 1 or in per cent."""
-
-    dimension: ClassVar[str] = "share"
-    limits: ClassVar[Limits] = Limits(0.0, 1.0)
-    as_is: _ShareBelief | None = Field(None, description="today; if left out, as in production")
-    pilot: _ShareBelief | None = Field(None, description="as in the pilot")
-    production: _ShareBelief | None = Field(None, description="live")
-
-
-class Accuracy(Parameter):
-    """A share elicited on the logit scale (likely = median)."""
-
-    dimension: ClassVar[str] = "accuracy"
-    limits: ClassVar[Limits] = Limits(0.0, 1.0)
-    as_is: _AccuracyBelief | None = Field(None, description="today; if left out, as in production")
-    pilot: _AccuracyBelief | None = Field(None, description="as in the pilot")
-    production: _AccuracyBelief | None = Field(None, description="live")
-
-
-class Money(Parameter):
-    """An amount in the case's currency."""
-
-    dimension: ClassVar[str] = "money"
-    limits: ClassVar[Limits] = Limits(0.0)
-    as_is: _MoneyBelief | None = Field(None, description="today; if left out, as in production")
-    pilot: _MoneyBelief | None = Field(None, description="as in the pilot")
-    production: _MoneyBelief | None = Field(None, description="live")
-
-
-def _rising(model: BaseModel, *names: str) -> None:
-    """Refuses parameters of a distribution that are out of order at their middle values, in any arm."""
-    for low, high in pairwise(names):
-        for arm in ARMS:
-            a, b = (getattr(model, name).in_arm(arm).uncertain().median for name in (low, high))
-            if a > b:
-                shown = {"low": low, "high": high, "a": units.duration_text(a), "b": units.duration_text(b)}
-                raise PydanticCustomError("belief", "{low} ({a}) must not exceed {high} ({b})", shown)
-
-
-def _apart(model: BaseModel, *names: str) -> None:
-    """Refuses limits of a distribution that cross in some draws."""
-    for low, high in pairwise(names):
-        for arm in ARMS:
-            a, b = (getattr(model, name).in_arm(arm).uncertain() for name in (low, high))
-            if float(a.quantile([0.999])[0]) > b.lowest:
-                message = "{low} and {high} are so uncertain that they may cross; fix one of them"
-                raise PydanticCustomError("belief", message, {"low": low, "high": high})
-
-
-class ShareByType(Strict):
-    """One share for all case types, or one each (a type that is left out has 0)."""
-
-    all: Share | None = None
-    types: dict[str, Share] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and set(data) <= {"all", "types"} and data:
-            return data
-        if isinstance(data, Mapping) and data and not set(data) & set(Share.model_fields):
-            return {"types": dict(data)}
-        return {"all": data}
-
-    @model_validator(mode="after")
-    def _one_form(self) -> ShareByType:
-        if (self.all is None) == (not self.types):
-            raise PydanticCustomError("form", "give either one share for all types, or one for each type")
-        return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _or_plain(handler, core, ["number", "string", "object"])
-
-
-# -- distributions of durations
-
-
-class Constant(Strict):
-    """Always the same."""
-
-    kind: Literal["constant"]
-    value: Duration
-
-
-class Exponential(Strict):
-    """Exponential: without memory."""
-
-    kind: Literal["exponential"]
-    mean: Duration
-
-
-class Lognormal(Strict):
-    """By median and p90, or by mean and cv."""
-
-    kind: Literal["lognormal"]
-    median: PositiveDuration | None = Field(None, description="half of all are shorter")
-    p90: PositiveDuration | None = Field(None, description="9 of 10 are shorter")
-    mean: PositiveDuration | None = None
-    cv: NotNegative | None = Field(None, description="standard deviation / mean")
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Lognormal:
-        by_quantiles, by_mean = (self.median, self.p90), (self.mean, self.cv)
-        if (None in by_quantiles) == (None in by_mean) or (None in by_quantiles and any(by_quantiles)):
-            raise PydanticCustomError("form", "a lognormal needs either median and p90, or mean and cv")
-        if self.median is not None:
-            _rising(self, "median", "p90")
-        return self
-
-
-class Gamma(Strict):
-    """Gamma by mean and coefficient of variation."""
-
-    kind: Literal["gamma"]
-    mean: PositiveDuration
-    cv: Positive = Field(description="standard deviation / mean")
-
-
-class Weibull(Strict):
-    """Weibull; shape 1 is the exponential."""
-
-    kind: Literal["weibull"]
-    scale: PositiveDuration
-    shape: Positive
-
-
-class Uniform(Strict):
-    """Anything between two limits, equally likely."""
-
-    kind: Literal["uniform"]
-    low: Duration
-    high: Duration
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Uniform:
-        _rising(self, "low", "high")
-        _apart(self, "low", "high")
-        return self
-
-
-class Triangular(Strict):
-    """Between two limits with a most likely value: straight lines (triangular) or a smooth hill (pert)."""
-
-    kind: Literal["triangular", "pert"]
-    low: Duration
-    likely: Duration
-    high: Duration
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Triangular:
-        _rising(self, "low", "likely", "high")
-        _apart(self, "low", "likely", "high")
-        if any(self.low.in_arm(arm).uncertain().median == self.high.in_arm(arm).uncertain().median for arm in ARMS):
-            raise PydanticCustomError("belief", "low and high are equal; for one value write it alone")
-        return self
-
-
-class Empirical(Strict):
-    """Quantiles of observed durations: [[probability, duration], …] from 0 to 1; `scale` carries their sampling error."""
-
-    kind: Literal["empirical"]
-    quantiles: list[Annotated[tuple[float, Quantity], Pair]] = Field(min_length=2, max_length=10_000)
-    source: SourceClass = Field("guess", description="where it comes from")
-    cite: str = Field("", description="citation")
-    owner: str = Field("", description="who answers for it")
-    inherited: str = Field("", description="the scenario it was copied from; it then counts as a guess")
-    scale: Positive = Field(default_factory=lambda: Positive.model_validate(1.0), description="multiplies all durations")
-
-    @model_validator(mode="after")
-    def _rising(self) -> Empirical:
-        probabilities = [p for p, _ in self.quantiles]
-        try:
-            values = [units.seconds(v) for _, v in self.quantiles]
-        except units.UnitError as error:
-            raise _unit_problem(error) from error
-        if probabilities != sorted(probabilities) or probabilities[0] != 0 or probabilities[-1] != 1:
-            raise PydanticCustomError("order", "probabilities must rise from 0 to 1")
-        if values != sorted(values):
-            raise PydanticCustomError("order", "durations must not fall as the probability rises")
-        return self
-
-
-class Mixture(Strict):
-    """One of several distributions, with fixed weights."""
-
-    kind: Literal["mixture"]
-    weights: list[float] = Field(max_length=20)
-    parts: list[Annotated[_Simple, Field(discriminator="kind")]] = Field(min_length=1, max_length=20)
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Mixture:
-        if len(self.weights) != len(self.parts) or any(w < 0 for w in self.weights):
-            raise PydanticCustomError("sum", "a mixture needs one weight (not negative) per part")
-        if abs(sum(self.weights) - 1) > 1e-6:
-            raise PydanticCustomError("sum", "weights add up to {total}, must be 1", {"total": round(sum(self.weights), 6)})
-        return self
-
-
-_Simple = Constant | Exponential | Lognormal | Gamma | Weibull | Uniform | Triangular | Empirical
-Law = Annotated[_Simple | Mixture, Field(discriminator="kind")]
-Mixture.model_rebuild()
-
-
-class Time(Strict):
-    """A distribution of durations; a plain `"6 min"` is a constant."""
-
-    law: Law
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and "law" in data:
-            return data
-        if isinstance(data, Mapping) and "kind" in data:
-            return {"law": data}
-        if isinstance(data, Mapping) and set(data) - set(Duration.model_fields):
-            raise PydanticCustomError("kind", "needs the kind of its distribution, such as lognormal or exponential")
-        return {"law": {"kind": "constant", "value": data}}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        law = handler.resolve_ref_schema(handler(core))["properties"]["law"]
-        described = {"title": cls.__name__, "description": cls.__doc__}
-        return {**described, "anyOf": [{"type": ["number", "string"]}, law, {"type": "object", "not": {"required": ["kind"]}}]}
+def _version(number: int) -> int:
+    if number != SCHEMA_VERSION:
+        message = "this file has version {number}; this program reads version {ours}"
+        raise PydanticCustomError("version", message, {"number": number, "ours": SCHEMA_VERSION})
+    return number
 
 
 # -- the world around the steps
 
 
 _Week = Annotated[int, Field(ge=1, le=260)]
+
+
+def _in_order(weeks: tuple[int, int]) -> tuple[int, int]:
+    if weeks[0] > weeks[1]:
+        raise PydanticCustomError("order", "must be [first, last] with first <= last")
+    return weeks
 
 
 class Target(Strict):
@@ -499,12 +114,24 @@ class Target(Strict):
     direction: Literal["at_most", "at_least"] = Field("at_most", description="at_least for share_within, at_most for the others")
     level: Quantity = Field(description='the promised time, for example "7 d"; for share_within the promised share')
     within: Span | None = Field(None, description="for share_within: the duration within which cases must end")
-    weeks: Annotated[tuple[_Week, _Week], Pair] = Field((13, 26), description="first and last week after go-live, by arrival")
+    weeks: Annotated[tuple[_Week, _Week], Pair, AfterValidator(_in_order)] = Field(
+        (13, 26), description="first and last week after go-live, by arrival"
+    )
+
+    @field_validator("level")
+    @classmethod
+    def _level_of_its_kind(cls, level: float | str, info: ValidationInfo) -> float | str:
+        parse = units.share if info.data.get("statistic") == "share_within" else units.seconds
+        try:
+            amount = parse(level)
+        except units.UnitError as error:
+            raise unit_problem(error) from error
+        if amount <= 0:
+            raise PydanticCustomError("range", "must be above 0")
+        return level
 
     @model_validator(mode="after")
     def _fits(self) -> Target:
-        if self.weeks[0] > self.weeks[1]:
-            raise PydanticCustomError("order", "weeks must be [first, last] with first <= last")
         if (self.statistic == "share_within") != (self.within is not None):
             raise PydanticCustomError("form", "share_within needs `within`, the other statistics do not")
         needed = "at_least" if self.statistic == "share_within" else "at_most"
@@ -512,12 +139,6 @@ class Target(Strict):
             raise PydanticCustomError(
                 "form", 'a promise of {what} needs direction = "{needed}"', {"what": self.statistic, "needed": needed}
             )
-        try:
-            level = self.level_in_base_units()
-        except units.UnitError as error:
-            raise _unit_problem(error) from error
-        if level <= 0:
-            raise PydanticCustomError("range", "the promised level must be above 0")
         return self
 
     def level_in_base_units(self) -> float:
@@ -622,7 +243,6 @@ class CaseType(Strict):
     share: Share
     piloted: bool = Field(True, description="whether the pilot had cases of this type")
     priority: int = Field(0, ge=-1_000, le=1_000, description="smaller numbers go first")
-    amount: Money | None = Field(None, description="typical amount")
     label: str = Field("", description="name on screen")
 
 
@@ -1077,28 +697,22 @@ Step = Annotated[
 class CaseFile(Strict):
     """One case: the process, what is known about it, and the promise."""
 
-    schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = Field(description="version of this format: 1")
-    name: Name
-    title: str
-    description: str = ""
+    schema_version: Annotated[int, AfterValidator(_version)] = Field(description="version of this format: 1")
+    name: Name = Field(description="name of the case in outputs")
+    title: str = Field(description="heading on screen")
+    description: str = Field("", description="what it is about, in a sentence or two")
     extends: str | None = Field(None, description="a scenario or file whose differences this file holds")
     case_word: str = Field("case", description="what one case is called on screen")
     cases_word: str = Field("cases", description="what several are called")
-    go_live: Day = Field(description="a Monday, without quotes: 2027-01-04")
-    sources: dict[str, str] = Field(default_factory=dict, description="key -> full citation, for `cite`")
+    go_live: Annotated[Day, AfterValidator(_monday)] = Field(description="a Monday, without quotes: 2027-01-04")
     target: Target
-    baseline: Baseline | None = None
+    baseline: Baseline | None = Field(None, description="today's observed result")
     run: RunSpec = Field(default_factory=lambda: RunSpec.model_validate({}))
+    sources: dict[str, str] = Field(default_factory=dict, description="key -> full citation, for `cite`")
     money: MoneySpec = Field(default_factory=lambda: MoneySpec.model_validate({}))
-    calendars: dict[Name, CalendarSpec] = Field(max_length=100)
+    calendars: dict[Name, CalendarSpec] = Field(max_length=100, description="working hours, look times, runs, refreshes")
     types: dict[Name, CaseType] = Field(min_length=1, max_length=100)
     arrivals: ArrivalsSpec
     teams: dict[Name, Team] = Field(default_factory=dict, max_length=100)
     systems: dict[Name, System] = Field(default_factory=dict, max_length=100)
-    steps: list[Step] = Field(min_length=1, max_length=300)
-
-    @model_validator(mode="after")
-    def _starts_on_monday(self) -> CaseFile:
-        if self.go_live.weekday() != 0:
-            raise PydanticCustomError("monday", "go_live must be a Monday: weeks are counted from it")
-        return self
+    steps: list[Step] = Field(min_length=1, max_length=300, description="the process; cases start at the first one")

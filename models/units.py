@@ -40,20 +40,31 @@ class RangeError(UnitError):
     """A value whose unit is right but whose number is impossible."""
 
 
+class NumberError(UnitError):
+    """A value that is no number at all."""
+
+
 def split(text: str) -> tuple[float, str]:
-    """Number and unit of a text such as `"45 min"`. Raises UnitError."""
+    """Number and unit of a text such as `"45 min"`. Raises NumberError."""
     match = _QUANTITY.fullmatch(text)
     if match is None or "," in (match[2] or ""):
         comma = "; decimals take a point, thousands no separator" if "," in text else ""
-        raise UnitError(f'"{text}" is not a number with a unit{comma}')
+        raise NumberError(f'"{text[:60]}" is not a number with a unit{comma}')
     return _finite(float(match[1].replace("_", "").replace(" ", ""))), (match[2] or "").strip()
 
 
-def _read(value: object, example: str) -> tuple[float, str]:
-    """Number and unit of a plain number or a text. Raises UnitError; `example` says what would be right."""
+def _read(value: object, example: str, text_example: str = "") -> tuple[float, str]:
+    """Number and unit of a plain number or a text. Raises UnitError; the examples say what would be right."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UnitError(f"{value!r} is not {example}")
-    return split(value) if isinstance(value, str) else (_finite(float(value)), "")
+        raise NumberError(f"{value!r} is not {example}")
+    if not isinstance(value, str):
+        return _finite(float(value)), ""
+    try:
+        return split(value)
+    except NumberError:
+        if "," in value:
+            raise
+        raise NumberError(f'"{value[:60]}" is not {text_example or example}') from None
 
 
 def _finite(number: float) -> float:
@@ -68,7 +79,7 @@ def _shown(value: object) -> str:
 
 def seconds(value: object) -> float:
     """A duration in seconds. Raises UnitError without a unit or with a foreign one, RangeError if negative."""
-    number, unit = _read(value, 'a duration; write for example "45 min"')
+    number, unit = _read(value, 'a duration; write for example "45 min"', 'a number with a unit such as "45 min"')
     shown = _shown(value)
     if unit == "" and number != 0:
         raise UnitError(f'"{shown}" has no unit; write "{shown} min", "{shown} h" or "{shown} d"')
@@ -121,7 +132,8 @@ def days_text(amount_seconds: float) -> str:
 def duration_text(amount_seconds: float) -> str:
     """Seconds in the unit that reads best: `"90 s"`, `"5.5 min"`, `"12 h"`, `"3 d"`."""
     for unit, least in (("d", 129_600.0), ("h", 5_400.0), ("min", 100.0)):
-        if abs(amount_seconds) >= least:
+        whole = amount_seconds and amount_seconds % SECONDS_PER_UNIT[unit] == 0
+        if whole or abs(amount_seconds) >= least:
             return f"{amount_seconds / SECONDS_PER_UNIT[unit]:.4g} {unit}"
     return f"{amount_seconds:.4g} s"
 

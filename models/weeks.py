@@ -43,7 +43,8 @@ def adoption(start: Floats, ramp_weeks: Floats, weeks: int) -> Floats:
 def drift(logit_drop: Floats, midpoint_week: Floats, scale_weeks: Floats, weeks: int) -> Floats:
     """Logit lost in week w: drop / (1 + exp(−(w − midpoint)/scale)), shape (draws, weeks)."""
     w = np.arange(1, weeks + 1)
-    lost: Floats = logit_drop[:, None] / (1 + np.exp(-(w - midpoint_week[:, None]) / np.maximum(scale_weeks[:, None], 1e-9)))
+    away = (w - midpoint_week[:, None]) / np.maximum(scale_weeks[:, None], 1e-9)
+    lost: Floats = logit_drop[:, None] / (1 + np.exp(-np.clip(away, -700.0, 700.0)))
     return lost
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.schema import CaseFile
+from models.references import Finding
+from models.schema import CaseFile, Parameter
 from scenarios.catalogue import shipped_path
 from scenarios.problems import CaseError, Problem, nearest, place_of
 
-MAX_BYTES = 5_000_000
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
 MAX_EXTENDS = 8
+MAX_PROBLEMS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,26 @@ class LoadedCase:
 def find(name: str) -> Path:
     """The file of a shipped name, a TOML file or a case folder. Raises CaseError (E100)."""
     path = Path(name)
-    if path.is_dir():
-        path = path / "case.toml"
-        if not path.is_file():
-            raise CaseError(name, [Problem("E100", "", "this folder holds no case.toml")])
-        return path
-    if path.is_file():
-        return path
-    shipped = shipped_path(name)
+    try:
+        found = _file_or_folder(path, name)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CaseError(name, [Problem("E100", "", f"cannot be read: {why}")]) from None
+    shipped = found or shipped_path(name)
     if shipped is not None:
         return shipped
     from scenarios.catalogue import shipped_names
 
     raise CaseError(name, [Problem("E100", "", "no such file, folder or shipped scenario", nearest(name, shipped_names()))])
+
+
+def _file_or_folder(path: Path, name: str) -> Path | None:
+    if path.is_dir():
+        path = path / "case.toml"
+        if not path.is_file():
+            raise CaseError(name, [Problem("E100", "", "this folder holds no case.toml")])
+        return path
+    return path if path.is_file() else None
 
 
 def load(name: str) -> LoadedCase:
@@ -54,13 +65,17 @@ def validated(data: dict[str, Any], file: str) -> LoadedCase:
     """Validates a case given as plain data. Raises CaseError."""
     from pydantic import ValidationError
 
-    from models.consistency import check
+    from models.consistency import check, check_data, check_structure
 
+    def as_problems(findings: Sequence[Finding]) -> list[Problem]:
+        return [Problem(f.code, f.place, f.message, f.remedy) for f in findings]
+
+    names = as_problems(check_data(data))
     try:
         case = CaseFile.model_validate(data)
     except ValidationError as error:
-        raise CaseError(file, _problems(error, data)) from None
-    problems = [Problem(p.code, p.place, p.message, p.remedy) for p in check(case)]
+        raise CaseError(file, [*_problems(error, data), *names]) from None
+    problems = [*names, *as_problems(check(case))] or as_problems(check_structure(case))
     if problems:
         raise CaseError(file, problems)
     return LoadedCase(case, file, hash_of(case))
@@ -109,20 +124,45 @@ def hash_of(case: CaseFile) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """One TOML file as plain data. Raises CaseError (E100) if it is huge, not UTF-8 or not TOML."""
+def read_text(path: Path) -> str:
+    """The text of a file. Raises CaseError (E100) if it is huge, not UTF-8 or cannot be read."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise CaseError(
-                str(path), [Problem("E100", "", f"larger than {MAX_BYTES // 1_000_000} MB; a case file is text of some kB")]
-            )
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+            raise _unreadable(path, f"larger than {MAX_BYTES // 1_000_000} MB; a case file is text of some kB")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise CaseError(str(path), [Problem("E100", "", f"cannot be read: {error.strerror}")]) from None
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise CaseError(str(path), [Problem("E100", "", "is not UTF-8 text")]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise CaseError(str(path), [Problem("E100", "", f"is not TOML: {error}")]) from None
+        raise _unreadable(path, "is not UTF-8 text; save it as UTF-8") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """One TOML file as plain data. Raises CaseError (E100) if it cannot be read or is not TOML."""
+    return parsed(read_text(path), path)
+
+
+def parsed(text: str, path: Path) -> dict[str, Any]:
+    """TOML text as plain data; `path` is only named in errors. Raises CaseError (E100)."""
+    try:
+        data = tomllib.loads(text)
+    except RecursionError:
+        raise _unreadable(path, "is nested too deeply") from None
+    except ValueError as error:
+        raise _unreadable(path, f"is not TOML: {error}") from None
+    if _deeper_than(data, MAX_DEPTH):
+        raise _unreadable(path, "is nested too deeply")
+    return data
+
+
+def _unreadable(path: Path, message: str) -> CaseError:
+    return CaseError(str(path), [Problem("E100", "", message)])
+
+
+def _deeper_than(data: dict[str, Any], depth: int) -> bool:
+    level: list[Any] = [data]
+    for _ in range(depth):
+        level = [v for node in level for v in (node.values() if isinstance(node, dict) else node) if isinstance(v, dict | list)]
+    return bool(level)
 
 
 def resolved(path: Path, depth: int = 0) -> dict[str, Any]:
@@ -135,112 +175,188 @@ def resolved(path: Path, depth: int = 0) -> dict[str, Any]:
         raise CaseError(str(path), [Problem("E103", "extends", "must be the name of a scenario or file")])
     if depth >= MAX_EXTENDS:
         raise CaseError(str(path), [Problem("E103", "extends", "a chain of scenarios that extend each other does not end")])
-    beside = path.parent / parent
-    base_path = beside if beside.is_file() else find(parent)
-    base = inherited(resolved(base_path, depth + 1), parent)
+    base = inherited(resolved(_parent_of(path, parent), depth + 1), parent)
     return merged(base, data, str(path))
 
 
-def inherited(data: Any, origin: str) -> Any:
-    """A copy in which every stated source becomes a guess that says where it was copied from."""
+def _parent_of(path: Path, parent: str) -> Path:
+    """The file that another one extends: beside it, or a shipped scenario. Raises CaseError that names the extending file."""
+    try:
+        return find(str(path.parent / parent)) if (path.parent / parent).exists() else find(parent)
+    except CaseError as error:
+        problem = error.problems[0]
+        raise CaseError(str(path), [Problem("E100", "extends", f'"{parent}": {problem.message}', problem.remedy)]) from None
+    except (OSError, ValueError):
+        raise CaseError(str(path), [Problem("E100", "extends", f'"{parent}" cannot be read')]) from None
+
+
+def inherited(data: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """A copy of a case in which every stated source becomes a guess that says where it was copied from."""
+    return {key: value if key == "sources" else _inherited(value, origin) for key, value in data.items()}
+
+
+def _inherited(data: Any, origin: str) -> Any:
     if isinstance(data, Mapping):
-        copy = {key: inherited(value, origin) for key, value in data.items()}
+        copy = {key: _inherited(value, origin) for key, value in data.items()}
         if "source" in copy and isinstance(copy["source"], str):
             copy.update(source="guess", inherited=data.get("inherited") or origin)
         return copy
     if isinstance(data, list):
-        return [inherited(item, origin) for item in data]
+        return [_inherited(item, origin) for item in data]
     return data
 
 
-_FORMS = {
-    "value",
-    "low",
-    "likely",
-    "high",
-    "mass",
-    "right",
-    "tried",
-    "effective",
-    "mean",
-    "sd",
-    "as_is",
-    "pilot",
-    "production",
-    "cause",
-    "kind",
-}
+_STATES = {
+    "value", "low", "likely", "high", "mass", "right", "tried", "effective", "mean", "sd", "as_is", "pilot", "production", "cause",
+    "kind", "all", "types",
+}  # fmt: skip
 """Keys that state a value: a child that states one replaces the parent's whole value."""
 
 
-def merged(base: dict[str, Any], changes: Mapping[str, Any], file: str) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any], file: str) -> dict[str, Any]:
     """`base` with the differences of a child: tables key by key, steps by id, values as a whole."""
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
         if key == "steps" and isinstance(old, list) and isinstance(value, list):
             result[key] = _merged_steps(old, value, file)
-        elif isinstance(old, Mapping) and isinstance(value, Mapping) and not (_FORMS & set(value)):
-            result[key] = merged(dict(old), value, file)
+        elif isinstance(old, Mapping) and isinstance(value, Mapping) and not _replaces(old, value):
+            result[key] = merged(old, value, file)
         else:
             result[key] = value
     return result
 
 
+def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a table states a value of its own: by one of its forms, or by type where the parent has one for all."""
+    return bool(_STATES & set(new)) or bool(_STATES & set(old) and not set(new) <= set(Parameter.model_fields) | _LAW_KEYS)
+
+
+_LAW_KEYS = {"median", "p90", "cv", "scale", "shape", "quantiles", "weights", "parts"}
+
+
 def _merged_steps(base: list[Any], changes: list[Any], file: str) -> list[Any]:
-    steps = [dict(s) for s in base]
-    for change in changes:
-        ids = [s.get("id") for s in steps]
-        if not isinstance(change, Mapping) or "id" not in change:
-            raise CaseError(file, [Problem("E102", "steps", "every step needs an id")])
-        after = change.get("after")
-        step = {k: v for k, v in change.items() if k != "after"}
-        if change["id"] in ids and after is None:
-            i = ids.index(change["id"])
-            same_kind = "kind" not in step or step["kind"] == steps[i].get("kind")
-            steps[i] = merged(steps[i], {k: v for k, v in step.items() if k != "kind"}, file) if same_kind else step
-        elif after in ids:
-            steps.insert(ids.index(after) + 1, step)
-        else:
-            place = f"steps.{change['id']}.after"
-            raise CaseError(
-                file, [Problem("E104", place, "a new step says after which step it comes", nearest(str(after), map(str, ids)))]
+    steps = [dict(s) if isinstance(s, Mapping) else s for s in base]
+    problems: list[Problem] = []
+    for number, change in enumerate(changes, 1):
+        if not isinstance(change, Mapping) or not isinstance(change.get("id"), str):
+            problems.append(Problem("E102", f"steps.{number}.id", "is missing", "every step needs an id"))
+            continue
+        ids = [s.get("id") if isinstance(s, Mapping) else None for s in steps]
+        after, step = change.get("after"), {k: v for k, v in change.items() if k != "after"}
+        if step["id"] in ids:
+            i = ids.index(step["id"])
+            steps[i] = _changed_step(steps[i], step, file)
+            if after is not None:
+                steps.insert(_index(steps, after, problems, step["id"]), steps.pop(i))
+        elif after is None:
+            place = f"steps.{step['id']}.after"
+            problems.append(
+                Problem("E102", place, "a new step says after which step it comes", nearest(step["id"], map(str, ids)))
             )
+        else:
+            steps.insert(_index(steps, after, problems, step["id"]), step)
+    if problems:
+        raise CaseError(file, problems)
     return steps
 
 
-_PYDANTIC_CODES = {"extra_forbidden": "E101", "missing": "E102", "unit": "E307", "belief": "E212", "sum": "E211", "order": "E213"}
+def _changed_step(old: dict[str, Any], step: dict[str, Any], file: str) -> dict[str, Any]:
+    if step.get("kind", old.get("kind")) != old.get("kind"):
+        return step
+    return merged(old, {k: v for k, v in step.items() if k != "kind"}, file)
+
+
+def _index(steps: list[Any], after: object, problems: list[Problem], step: str) -> int:
+    """Where a step goes that comes after another one; an unknown one becomes a problem."""
+    ids = [s.get("id") if isinstance(s, Mapping) else None for s in steps]
+    if after in ids:
+        return ids.index(after) + 1
+    problems.append(Problem("E104", f"steps.{step}.after", f'no step "{after}"', nearest(str(after), map(str, ids))))
+    return len(steps)
+
+
+_CODES = {
+    "extra_forbidden": "E101", "missing": "E102", "kind": "E102", "needs": "E102", "union_tag_not_found": "E102", "unit": "E307",
+    "belief": "E212", "sum": "E211", "order": "E213", "range": "E213", "finite_number": "E213", "greater_than": "E213",
+    "greater_than_equal": "E213", "less_than": "E213", "less_than_equal": "E213", "too_short": "E213", "too_long": "E213",
+    "string_too_long": "E213",
+}  # fmt: skip
+_PLAIN = {
+    "missing": "is missing",
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list: [ … ]",
+    "tuple_type": "must be a list: [ … ]",
+    "dict_type": "must be a table: {{ … }}",
+    "model_type": "must be a table: {{ … }}",
+    "model_attributes_type": "must be a table: {{ … }}",
+    "date_type": "must be a date such as 2027-01-04",
+    "finite_number": "is not a finite number",
+    "greater_than": "is {input}, must be above {gt:g}",
+    "greater_than_equal": "is {input}, must be at least {ge:g}",
+    "less_than": "is {input}, must be below {lt:g}",
+    "less_than_equal": "is {input}, must be at most {le:g}",
+    "too_short": "needs at least {min_length} of them",
+    "too_long": "may not have more than {max_length} of them",
+    "string_too_long": "is longer than {max_length} letters",
+    "union_tag_not_found": "needs a kind",
+}
+"""What is wrong in plain words, by the validator's type of error."""
+_PATTERNS = {
+    r"^[a-z][a-z0-9_]*$": "a name takes lower-case letters, digits and _, and starts with a letter",
+    r"^[A-Z]{3}$": "a currency is three capital letters",
+}
 
 
 def _problems(error: Any, data: dict[str, Any]) -> list[Problem]:
-    found = []
-    for item in error.errors(include_url=False):
-        code = _PYDANTIC_CODES.get(item["type"], "E103")
-        place = place_of(item["loc"], data)
-        message, remedy = str(item["msg"]), ""
-        if code == "E101":
-            key = str(item["loc"][-1])
-            message, remedy = f'unknown key "{key}"', nearest(key, _known_keys(item["loc"]))
-        elif code == "E102":
-            message = "is missing"
-        elif item["type"] in ("union_tag_invalid", "literal_error", "enum"):
-            expected = item.get("ctx", {}).get("expected_tags") or item.get("ctx", {}).get("expected", "")
-            message, remedy = (
-                f"{item['input']!r} is not allowed" if item["type"] != "union_tag_invalid" else "unknown kind",
-                f"allowed: {expected}",
-            )
-        found.append(Problem(code, place, message, remedy))
-    return list(dict.fromkeys(found))
+    """A validator's errors in words; after the first MAX_PROBLEMS the rest is only counted."""
+    items = error.errors(include_url=False)
+    found = list(dict.fromkeys(_problem(item, data) for item in items[:MAX_PROBLEMS]))
+    if len(items) > MAX_PROBLEMS:
+        found.append(Problem("E103", "", f"{len(items) - MAX_PROBLEMS} more problems are not listed"))
+    return found
+
+
+def _problem(item: Any, data: dict[str, Any]) -> Problem:
+    kind, place = item["type"], place_of(item["loc"], data)
+    code, context, given = _CODES.get(kind, "E103"), item.get("ctx", {}), item["input"]
+    if kind == "extra_forbidden":
+        key = str(item["loc"][-1])
+        return Problem(code, place, f'unknown key "{key}"', nearest(key.lower(), _known_keys(item["loc"])))
+    if kind == "union_tag_invalid":
+        allowed = re.findall(r"'(\w+)'", context["expected_tags"])
+        return Problem(code, f"{place}.kind", f'no kind "{context["tag"]}"', nearest(str(context["tag"]), allowed))
+    if kind == "literal_error":
+        allowed = re.findall(r"'(\w+)'", context["expected"])
+        return Problem(code, place, f"{_short(given)} is not possible", nearest(str(given), allowed))
+    if kind == "string_pattern_mismatch":
+        return Problem(code, place, f"{_short(given)} is not possible", _PATTERNS.get(context["pattern"], ""))
+    plain = _PLAIN.get(kind)
+    return Problem(code, place, plain.format(**{**context, "input": _short(given)}) if plain else str(item["msg"]))
+
+
+def _short(value: object) -> str:
+    """A value as it stands in the file, cut if it is long."""
+    if isinstance(value, Mapping | list):
+        return "a table" if isinstance(value, Mapping) else "a list"
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 60 else f"{text[:60]} …"
 
 
 def _known_keys(location: tuple[Any, ...]) -> set[str]:
     """The keys allowed where an unknown one was found: follows the location through the models of the schema."""
+    from typing import get_args
+
     from pydantic import BaseModel
 
     node: Any = CaseFile
     for key in location[:-1]:
         node = _inner(node, key)
-    return set(node.model_fields) if isinstance(node, type) and issubclass(node, BaseModel) else set()
+    models = [option for option in (node, *get_args(node)) if isinstance(option, type) and issubclass(option, BaseModel)]
+    return set(models[0].model_fields) if models else set()
 
 
 def _inner(node: Any, key: Any) -> Any:

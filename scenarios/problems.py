@@ -26,6 +26,7 @@ CODES = {
     "E405": "today's result cannot be reproduced",
     "E501": "run settings do not fit",
     "E601": "wrong argument",
+    "E602": "cannot be written",
 }
 """Code -> what it means; the list in docs/errors.md is made from it."""
 
@@ -56,12 +57,17 @@ class CaseError(ValueError):
         """All problems as the command line prints them."""
         count = len(self.problems)
         head = f"{self.file}: {count} problem{'' if count == 1 else 's'}"
-        return "\n".join([head, *(f"  {p.line()}" for p in self.problems)])
+        return "\n".join(_printable(line) for line in [head, *(f"  {p.line()}" for p in self.problems)])
 
     def as_json(self) -> dict[str, Any]:
         """The same for `--json`."""
         fields = ("code", "place", "message", "remedy")
         return {"file": self.file, "problems": [{f: getattr(p, f) for f in fields} for p in self.problems]}
+
+
+def _printable(line: str) -> str:
+    """A line without characters that could move the cursor or hide text."""
+    return "".join(c if c.isprintable() else "�" for c in line)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -76,19 +82,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def place_of(location: Sequence[str | int], data: Any) -> str:
     """A readable place from a validator's location: step ids instead of numbers, without the tags of unions."""
     parts: list[str] = []
-    node = data
+    node, implied = data, 0
     for key in location:
-        if isinstance(key, int):
-            item = node[key] if isinstance(node, list) and key < len(node) else None
-            label = item.get("id") if isinstance(item, Mapping) else None
-            parts.append(str(label) if label else str(key + 1))
-            node = item
-        elif isinstance(node, Mapping) and key in node:
-            parts.append(key)
-            node = node[key]
-        elif key in ("law", "types", "all") or (isinstance(node, Mapping) and node.get("kind") == key):
+        if not isinstance(node, Mapping | list):
+            break
+        if implied:
+            implied -= 1
+        elif key == "law" and isinstance(node, Mapping):  # the tag follows; for a plain value its key as well
+            implied = 1 if "law" in node or "kind" in node else 2
+            node = node.get("law", node)
+        elif isinstance(key, int):
+            node = node[key] if isinstance(node, list) and key < len(node) else None
+            label = node.get("id") if isinstance(node, Mapping) else None
+            parts.append(label if isinstance(label, str) else str(key + 1))
+        elif key == "[key]" or (isinstance(node, Mapping) and node.get("kind") == key):
             continue
-        else:
+        elif isinstance(node, Mapping) and key in node:
+            node = node[key]
+            parts += [] if key == "all" else [key]
+        elif key not in ("types", "all"):
             parts.append(key)
             node = None
     return ".".join(parts)

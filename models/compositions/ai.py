@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -171,33 +172,31 @@ def _intercept(build: Builder, step: schema.Ai) -> Floats:
 
 def _pilot_weights(build: Builder, step: schema.Ai) -> list[tuple[Floats, Floats]]:
     """(logit offset, weight) per combination of defects in the pilot; arrays of shape (draws, types), weights sum to 1."""
-    root, at = build.root, build.scope(step)
-    piloted = [root.now[f"types.{t}.share"] * spec.piloted for t, spec in build.case.types.items()]
-    mix = np.stack(piloted, axis=1) / np.sum(piloted, axis=0)[:, None]
-    effects = _type_effects(build, step)
-    result = []
-    for defects, effect in _defect_effects(build, step).items():
-        weight = mix
-        for (q, spec), has in zip(step.quality.items(), defects, strict=True):
-            share = _pilot_share(build, at.into("quality").into(q), spec)
-            weight = weight * (share if has else 1 - share)
-        result.append((effects + effect[:, None], weight))
-    return result
+    pilot = replace(build, root=build.root.as_in_pilot())
+    mix, effects = _mix(pilot, step), _type_effects(pilot, step)
+    return [(effects + effect[:, None], mix[defects]) for defects, effect in _defect_effects(pilot, step).items()]
 
 
-def _pilot_share(build: Builder, at: Scope, spec: schema.Quality) -> Floats:
-    """Share of a defect in the pilot, shape (draws, types) or (draws, 1)."""
-    return build.shares(at.as_in_pilot(), "share", spec.share).values[..., -1]
+def _mix(build: Builder, step: schema.Ai) -> dict[tuple[bool, ...], Floats]:
+    """Weights per combination of defects, shape (draws, types), of the cases meant for the AI: types never piloted only live."""
+    at, scope = build.scope(step).into("quality"), build.root.on("scope")
+    shares = [build.root.now[f"types.{t}.share"] * (1.0 if s.piloted else scope) for t, s in build.case.types.items()]
+    weights: dict[tuple[bool, ...], Floats] = {(): np.stack(shares, axis=1) / np.sum(shares, axis=0)[:, None]}
+    for q, spec in step.quality.items():
+        share = build.shares(at.into(q), "share", spec.share).values[..., -1]
+        weights = {(*d, has): w * (share if has else 1 - share) for d, w in weights.items() for has in (False, True)}
+    return weights
 
 
 def acceptance(at: Scope, step: schema.Ai) -> tuple[Floats, Floats]:
     """P(accepted given right), P(accepted given wrong): fixed by the threshold, from the pilot's coverage and accepted errors.
 
-    Both stay as they are when accuracy changes; coverage follows. Kept within [0, 0.999].
+    Both stay as they are when accuracy changes; coverage follows.
     """
-    accuracy, coverage, error = case_accuracy(at, step), at.column("coverage"), at.column("accepted_error")
-    right = np.clip((coverage - error) / np.maximum(accuracy, 1e-9), 0.0, 0.999)
-    wrong = np.clip(error / np.maximum(1 - accuracy, 1e-9), 0.0, 0.999)
+    pilot = at.as_in_pilot()
+    accuracy, coverage, error = case_accuracy(pilot, step), pilot.column("coverage"), pilot.column("accepted_error")
+    right = np.clip((coverage - error) / np.maximum(accuracy, 1e-9), 0.0, 1.0)
+    wrong = np.clip(error / np.maximum(1 - accuracy, 1e-9), 0.0, 1.0)
     return right, wrong
 
 
@@ -205,7 +204,7 @@ def review(build: Builder, step: schema.Review) -> list[w.Step]:
     """A person looks; a wrong output is caught with a probability that falls with load and with trust in the AI."""
     at, name, wrong = build.scope(step), step.id, wrong_mark(step.of)
     factor = service_factor(build, at, step.learning, False)
-    catch = w.Chance(w.Table.constant(_catch(build, at, step)), load_pool=step.team, load_slope=at.column("load_slope"))
+    catch = w.Chance(_catch(build, at, step), load_pool=step.team, load_slope=at.column("load_slope"))
     never = w.Chance(w.Table.constant(0.0))
     following = build.following(step)
     caught = build.entry(step.caught) if step.caught else following
@@ -227,12 +226,20 @@ def _priority(build: Builder) -> tuple[int, ...]:
     return tuple(t.priority for t in build.case.types.values())
 
 
-def _catch(build: Builder, at: Scope, step: schema.Review) -> Floats:
-    """Catch rate after over-reliance: logit falls by `over_reliance` per logit of accuracy above the pilot's; shape (draws,)."""
+def _catch(build: Builder, at: Scope, step: schema.Review) -> w.Table:
+    """Catch rate by week after over-reliance: its logit falls by `over_reliance` per logit of accuracy above the pilot's."""
     ai_step = next(s for s in build.case.steps if isinstance(s, schema.Ai) and s.id == step.of)
-    live = accuracy_by_quality(build, ai_step)[(False,) * len(ai_step.quality)][:, :, -1].mean(axis=1)
-    above = logit(live) - logit(case_accuracy(build.scope(ai_step), ai_step))
-    return expit(logit(at.column("catch")) - at.column("over_reliance") * above)
+    pilot = case_accuracy(build.scope(ai_step).as_in_pilot(), ai_step)
+    above = logit(mean_accuracy(build, ai_step)) - logit(pilot)[:, None]
+    return w.Table(expit(logit(at.column("catch"))[:, None] - at.column("over_reliance")[:, None] * above)[:, None, :])
+
+
+def mean_accuracy(build: Builder, step: schema.Ai) -> Floats:
+    """Accuracy of the mix of types and defects that the AI gets at full adoption; shape (draws, weeks), week 0 as week 1."""
+    weights = _mix(build, step)
+    by_quality = accuracy_by_quality(build, step)
+    mean: Floats = np.sum([(accuracy * weights[d][:, :, None]).sum(axis=1) for d, accuracy in by_quality.items()], axis=0)
+    return mean
 
 
 def discovery(build: Builder, step: schema.Discovery) -> list[w.Step]:

@@ -39,7 +39,10 @@ def _level(
 
 
 def _limit(build: Builder, level: schema.ApprovalLevel, at: Scope, name: str, after: str) -> list[w.Step]:
-    """The limit on response and look; what happens at it: approved, or asked again (delegate, escalation) with a new draw."""
+    """The limit on response and look; what happens at it: approved, or asked again (delegate, escalation) with a new draw.
+
+    The last one asked has no limit.
+    """
     clock = build.calendar(level.clock)
     reached = f"{name}.reached"
     armed, response = f"{name}.timer", f"{name}.response"
@@ -52,7 +55,7 @@ def _limit(build: Builder, level: schema.ApprovalLevel, at: Scope, name: str, af
     if level.on_limit != "approve":
         sure = w.MarkRule(w.Chance(w.Table.constant(1.0)))
         steps.append(w.Mark(reached, f"{name}.{level.on_limit}d", (sure,), f"{name}.again"))
-        steps.append(w.Goto(f"{name}.again", armed, level.delegations, response))
+        steps.append(w.Goto(f"{name}.again", armed, level.delegations - 1, response))
     return steps
 
 

@@ -26,9 +26,8 @@ def service_factor(build: Builder, at: Scope, learning: schema.Learning | None, 
     if learning is None:
         return weeks.table(before, after)
     curve = at.into("learning")
-    return weeks.table(
-        before, after[:, None] * weeks.learning(curve.column("start"), curve.column("half_life_weeks"), build.weeks)
-    )
+    start = np.where(at.live() > 0, curve.column("start"), 1.0)
+    return weeks.table(before, after[:, None] * weeks.learning(start, curve.column("half_life_weeks"), build.weeks))
 
 
 def work(build: Builder, step: schema.Work) -> list[w.Step]:

@@ -61,5 +61,6 @@ def _resolves(build: Builder, level: schema.DeskLevel, at: Scope) -> w.Table:
     after: NDArray[np.float64] = at.column("resolves")
     if level.support is not None:
         help_ = at.into("support")
-        after = expit(logit(after)[:, None] + weeks.until(help_.column("bonus"), help_.column("until_week"), build.weeks))
+        bonus = help_.column("bonus") * at.live()
+        after = expit(logit(after)[:, None] + weeks.until(bonus, help_.column("until_week"), build.weeks))
     return weeks.table(at.today("resolves"), after)

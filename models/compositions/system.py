@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models import schema, weeks
-from models.compositions.ai import wrong_mark
+from models.compositions.ai import handled_mark, wrong_mark
 from models.compositions.build import Builder, interruption, law
 from models.parameters import Scope
 from simulator import workflow as w
@@ -38,7 +38,8 @@ def system_call(build: Builder, step: schema.SystemCall) -> list[w.Step]:
         feed = build.calendars[step.stale.feed]
         rate = at.into("stale").column("wrong_per_hour")
         chance = w.Chance(w.Table.constant(0.0), age_calendar=feed, age_rate_per_hour=rate)
-        steps.append(w.Mark(passed, wrong_mark(step.stale.spoils), (w.MarkRule(chance),), build.following(step)))
+        rule = w.MarkRule(chance, w.Condition.of(handled_mark(step.stale.spoils)))
+        steps.append(w.Mark(passed, wrong_mark(step.stale.spoils), (rule,), build.following(step)))
     return steps
 
 

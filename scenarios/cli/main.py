@@ -229,10 +229,16 @@ def main() -> None:
     """Entry point: exit code 2 and one plain message for bad input, quiet ends for Ctrl-C and closed pipes, never a traceback."""
     _prepare_streams()
     try:
+        from pilotproof import check_own_packages
+
+        check_own_packages()
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = STOPPED
+    except ImportError as error:
+        sys.stderr.write(f"pilotproof: {error}\n")
+        sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +17,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard
 @app.command("list")
 def list_scenarios(as_json: JsonOption = False) -> None:
     """The scenarios that are shipped."""
-    from scenarios.catalogue import shipped_names
+    from scenarios.catalogue import shipped_names, shipped_path
     from scenarios.cli.main import print_json
-    from scenarios.files import load
 
-    rows = [(name, loaded := load(name).case, loaded.title) for name in shipped_names()]
+    rows = []
+    for name in shipped_names():
+        path = shipped_path(name)
+        assert path is not None
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        rows.append({"name": name, "title": data["title"], "description": data["description"]})
     if as_json:
-        print_json([{"name": name, "title": title, "description": case.description} for name, case, title in rows])
+        print_json(rows)
         return
-    for name, case, title in rows:
-        typer.echo(f"{name:<24} {title}\n{'':<24} {case.description}")
+    for row in rows:
+        typer.echo(f"{row['name']:<24} {row['title']}\n{'':<24} {row['description']}")
 
 
 @app.command()
@@ -63,7 +68,7 @@ def fmt(
     check_only: Annotated[bool, typer.Option("--check", help="only say whether it is")] = False,
 ) -> None:
     """Bring a case file into canonical form; comments stay."""
-    from scenarios.editing import formatted
+    from scenarios.canonical import formatted
 
     text, done = formatted(file)
     if text == done:
@@ -86,7 +91,7 @@ def diff(
 ) -> None:
     """What differs between two cases, by meaning."""
     from scenarios.cli.main import print_json
-    from scenarios.editing import differences
+    from scenarios.differences import differences
     from scenarios.files import load
 
     found = differences(load(first).case, load(second).case)

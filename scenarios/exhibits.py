@@ -1,0 +1,366 @@
+"""The weeks after go-live: does a decline emerge between weeks 1–3 and weeks 4–12, and from which cause?
+
+"Weeks 1–3 look fine, weeks 4–12 do not" is a hypothesis. It is tested with drift at 0, against the same futures under pilot
+conditions, with each cause switched on alone and all together. `python -m scenarios.exhibits --out docs/weeks-after-go-live.md`
+writes the page; the same seed gives the same page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import parameters, schema
+from models.compositions.ai import handled_mark
+from models.conditions import CAUSES, PILOT, PRODUCTION
+from models.parameters import Draws
+from models.schema import CaseFile, Cause
+from scenarios import study
+from scenarios.files import load
+from scenarios.report.weekly import WeeklyInput, weekly_inputs
+from simulator.clock import DAY, WEEK
+from simulator.ledger import OPEN
+from simulator.statistics import Estimate, mean_interval
+from simulator.summary import arrival_weeks, cycle_seconds
+
+Floats = NDArray[np.float64]
+Says = Literal["emerges", "improves", "none", "unclear"]
+EARLY, LATE = (1, 3), (4, 12)
+LEVEL = 0.9
+ARMS: Mapping[str, frozenset[Cause]] = {"pilot": PILOT, **{c: frozenset({c}) for c in CAUSES}, "all": PRODUCTION}
+NAMES = {"pilot": "pilot conditions", "all": "all four causes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is watched week by week. Higher is worse; a change below `matters` is of no consequence."""
+
+    name: str
+    unit: str
+    matters: float
+    scale: float
+    digits: int
+
+
+MEASURES = (
+    Measure("escalation rate: escalations at the exception desk, as a share of the cases that reach it", "percentage points", 0.01, 100, 1),
+    Measure("review backlog: mean number of cases that wait for a reviewer", "cases", 1.0, 1, 2),
+    Measure("cycle time of AI-routed cases, by week of arrival", "days", 0.1, 1, 2),
+    Measure("cycle time of AI-routed cases, by week of their end", "days", 0.1, 1, 2),
+)  # fmt: skip
+
+
+# -- figures
+
+
+def weekly_sums(run: study.Run, weeks: int) -> tuple[Floats, Floats]:
+    """Numerator and denominator of each measure in weeks 1 to `weeks`: two arrays of shape (measures, weeks)."""
+    pairs = [_escalations(run, weeks), _backlog(run, weeks), *_cycle_times(run, weeks)]
+    return np.stack([above for above, _ in pairs]), np.stack([below for _, below in pairs])
+
+
+def _count(week: NDArray[np.int64], weeks: int, weights: Floats | None = None) -> Floats:
+    inside = (week >= 1) & (week <= weeks)
+    chosen = None if weights is None else weights[inside]
+    return np.bincount(week[inside] - 1, chosen, minlength=weeks).astype(np.float64)
+
+
+def _escalations(run: study.Run, weeks: int) -> tuple[Floats, Floats]:
+    """Visits of the second level, and of the first one, by the week in which they begin."""
+    desks = [s for s in run.case.steps if isinstance(s, schema.Desk) and len(s.levels) > 1]
+    visits, ids = run.ledger.visits, run.ledger.program.step_ids
+    week = visits["entered"] // WEEK + 1
+
+    def entered(names: set[str]) -> Floats:
+        steps = [i for i, name in enumerate(ids) if name in names]
+        return _count(week[np.isin(visits["step"], steps)], weeks)
+
+    first = {f"{d.id}.work1" if d.levels[0].limit is not None else d.id for d in desks}
+    second = {f"{d.id}.work2" if d.levels[1].limit is not None and len(d.levels) > 2 else f"{d.id}.level2" for d in desks}
+    return entered(second), entered(first)
+
+
+def _backlog(run: study.Run, weeks: int) -> tuple[Floats, Floats]:
+    teams = {s.team for s in run.case.steps if isinstance(s, schema.Review)}
+    first = -run.ledger.program.begin // WEEK
+    queues = [run.outcome.mean_queue[team][first : first + weeks] for team in sorted(teams)]
+    return np.sum(queues, axis=0) if queues else np.zeros(weeks), np.ones(weeks)
+
+
+def _cycle_times(run: study.Run, weeks: int) -> Iterator[tuple[Floats, Floats]]:
+    cases, program = run.ledger.cases, run.ledger.program
+    bits = sum(1 << program.marks.index(handled_mark(s.id)) for s in run.case.steps if isinstance(s, schema.Ai))
+    routed, days = (cases["marks"] & bits) != 0, cycle_seconds(run.ledger) / DAY
+    ended = np.where(cases["ended"] == OPEN, 0, cases["ended"] // WEEK + 1)
+    for week in (arrival_weeks(run.ledger), ended):
+        yield _count(week[routed], weeks, days[routed]), _count(week[routed], weeks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exhibit:
+    """Sums by arm: arrays of shape (futures, measures, weeks)."""
+
+    case: CaseFile
+    seed: int
+    above: Mapping[str, Floats]
+    below: Mapping[str, Floats]
+
+    @property
+    def futures(self) -> int:
+        return len(self.above["pilot"])
+
+    def by_week(self, arm: str) -> Floats:
+        """Mean over the futures by measure and week; nan where nothing happened in any."""
+        above, below = self.above[arm].sum(axis=0), self.below[arm].sum(axis=0)
+        return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+    def span(self, arm: str, first: int, last: int) -> Floats:
+        """Each future's value over some weeks, shape (futures, measures)."""
+        above, below = (a[arm][:, :, first - 1 : last].sum(axis=2) for a in (self.above, self.below))
+        return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def without_drift(case: CaseFile, draws: Draws) -> Draws:
+    """The same draws with all drift at 0."""
+    drifting = [s.id for s in case.steps if isinstance(s, schema.Ai) and s.drift is not None]
+    return study.with_values(draws, {f"steps.{name}.drift.logit_drop": 0.0 for name in drifting})
+
+
+def simulate(case: CaseFile, futures: int, seed: int, weeks: int) -> Exhibit:
+    """All arms over the same futures at the middle values, calibrated once to today's result."""
+    draws = without_drift(case, parameters.sample(case, seed, None))
+    solved = study.median_baseline(case, draws, None)
+    unlocated = solved.per_visit if solved else {}
+    above: dict[str, Floats] = {}
+    below: dict[str, Floats] = {}
+    for arm, causes in ARMS.items():
+        sums = [weekly_sums(study.run_arm(case, draws, causes, future, unlocated), weeks) for future in range(futures)]
+        above[arm], below[arm] = np.stack([a for a, _ in sums]), np.stack([b for _, b in sums])
+    return Exhibit(case, seed, above, below)
+
+
+# -- the statement
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause and measure: the gap to pilot conditions early and late, its change, and what that says."""
+
+    arm: str
+    measure: Measure
+    early: Estimate
+    late: Estimate
+    change: Estimate
+    says: Says
+
+    @property
+    def early_fine(self) -> bool:
+        """Whether the first weeks look no worse than the pilot."""
+        return self.early.low <= 0 or self.early.estimate < self.measure.matters
+
+
+def says(change: Estimate, matters: float) -> Says:
+    """What the change of the gap says: it must be told from 0 and large enough to matter."""
+    if change.low > 0 and change.estimate >= matters:
+        return "emerges"
+    if change.high < 0 and change.estimate <= -matters:
+        return "improves"
+    return "none" if -matters < change.low and change.high < matters else "unclear"
+
+
+def finding(arm: str, measure: Measure, early: Floats, late: Floats) -> Finding:
+    """From the gaps to pilot conditions, one a future."""
+    change = mean_interval(late - early, LEVEL)
+    return Finding(arm, measure, mean_interval(early, LEVEL), mean_interval(late, LEVEL), change, says(change, measure.matters))
+
+
+def findings(exhibit: Exhibit) -> list[Finding]:
+    """Every cause alone, then all together, measure by measure."""
+    gaps = {
+        arm: [exhibit.span(arm, *weeks) - exhibit.span("pilot", *weeks) for weeks in (EARLY, LATE)]
+        for arm in ARMS
+        if arm != "pilot"
+    }
+    return [
+        finding(arm, measure, early[:, i], late[:, i])
+        for i, measure in enumerate(MEASURES)
+        for arm, (early, late) in gaps.items()
+    ]
+
+
+def statement(found: Sequence[Finding]) -> list[str]:
+    """What the figures say, cause by cause, in sentences."""
+    together = [f for f in found if f.arm == "all"]
+    worse = [f for f in together if f.says == "emerges"]
+    if not worse:
+        head = "**No decline emerges**: with all causes on, no measure falls behind pilot conditions between weeks 1–3 and 4–12."
+    else:
+        fine = [f for f in worse if f.early_fine]
+        names = "; ".join(_short(f.measure) for f in worse)
+        head = f"**A decline emerges** with all causes on, in {len(worse)} of {len(together)} measures: {names}."
+        head += (
+            " In all of these weeks 1–3 look fine, as the hypothesis says."
+            if len(fine) == len(worse)
+            else f" Weeks 1–3 look fine in {len(fine)} of them; in the others the gap is there from the start and widens."
+        )
+    return [head, *(_of_cause(arm, [f for f in found if f.arm == arm]) for arm in ARMS if arm not in ("pilot", "all"))]
+
+
+def _of_cause(arm: str, found: Sequence[Finding]) -> str:
+    worse = [f for f in found if f.says == "emerges"]
+    if worse:
+        return f"{arm}: a decline emerges ({'; '.join(_short(f.measure) + ' ' + _signed(f.change, f.measure) for f in worse)})."
+    unclear = [f for f in found if f.says == "unclear"]
+    if unclear:
+        return (
+            f"{arm}: no decline can be shown; too few futures to rule one out in {'; '.join(_short(f.measure) for f in unclear)}."
+        )
+    shifted = [f for f in found if f.early.low > 0 and f.early.estimate >= f.measure.matters]
+    since = f"; a gap is there from week 1 ({'; '.join(_short(f.measure) for f in shifted)})" if shifted else ""
+    return f"{arm}: no decline emerges{since}."
+
+
+def _short(measure: Measure) -> str:
+    return measure.name.partition(":")[0]
+
+
+# -- the page
+
+
+def _number(value: float, measure: Measure, sign: str = "") -> str:
+    if not np.isfinite(value):
+        return "–"
+    shown = f"{value * measure.scale:{sign}.{measure.digits}f}"
+    return f"{0:.{measure.digits}f}" if float(shown) == 0 else shown.replace("-", "−")
+
+
+def _signed(estimate: Estimate, measure: Measure) -> str:
+    low, high = (_number(x, measure, "+") for x in (estimate.low, estimate.high))
+    return f"{_number(estimate.estimate, measure, '+')} ({low} to {high})"
+
+
+SAYS = {"emerges": "a decline emerges", "improves": "the gap narrows", "none": "no decline", "unclear": "cannot be told"}
+
+
+def page(exhibit: Exhibit, name: str, weeks: int) -> str:
+    """The page in Markdown."""
+    found = findings(exhibit)
+    inputs = weekly_inputs(exhibit.case, weeks)
+    lines = [
+        "# The weeks after go-live",
+        "",
+        f"Generated: `python -m scenarios.exhibits --out docs/weeks-after-go-live.md`. Case `{name}`, {exhibit.futures} simulated futures, seed {exhibit.seed},",
+        "all parameters at their middle values, calibrated once to today's result, drift at 0.",
+        "",
+        '"Weeks 1–3 look fine, weeks 4–12 do not" is a hypothesis. Here it is tested: production against the same futures under pilot',
+        "conditions (which go live in the same week), with each cause switched on alone and all together. A decline *emerges* if the gap",
+        f"to pilot conditions grows between weeks 1–3 and 4–12 by more than chance ({LEVEL:.0%} interval of the paired differences) and by more",
+        "than what matters.",
+        "",
+        "## What the figures say",
+        "",
+        *(f"- {sentence}" for sentence in statement(found)),
+        "",
+        *_source_of_decline(inputs),
+        "",
+        "## Gap to pilot conditions",
+        "",
+    ]
+    for measure in MEASURES:
+        lines += _gap_table(measure, [f for f in found if f.measure is measure])
+    lines += ["## Inputs that change by week", "", *_inputs_table(inputs), "", "## Week by week", ""]
+    lines += [
+        "First column: pilot conditions. The others: difference from it, mean over the futures. By week of their end, the first weeks hold",
+        "short cases only, in every column: long ones have not ended yet.",
+        "",
+    ]
+    for i, measure in enumerate(MEASURES):
+        lines += _week_table(exhibit, i, measure, weeks)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _source_of_decline(inputs: Sequence[WeeklyInput]) -> list[str]:
+    """Which causes have an input that moves at all between the early and the late weeks."""
+    moving: dict[str, list[str]] = {}
+    for item in inputs:
+        window = item.values[EARLY[0] - 1 : LATE[1]]
+        if window and min(window) < max(window):
+            for cause in item.cause.split(", "):
+                moving.setdefault(cause or "no cause (the same in the pilot)", []).append(f"`{item.path}`")
+    lines = [f"- {cause}: {', '.join(dict.fromkeys(paths))}" for cause, paths in moving.items()]
+    still = [cause for cause in CAUSES if cause not in moving]
+    none = [f"- {', '.join(still)}: none. What they do, they do from week 1 on, save for queues that build up."] if still else []
+    return ["Inputs that move between week 1 and week 12, by cause:", "", *lines, *none]
+
+
+def _gap_table(measure: Measure, found: Sequence[Finding]) -> list[str]:
+    rows = [
+        f"| {NAMES.get(f.arm, f.arm)} | {_signed(f.early, measure)} | {_signed(f.late, measure)} | {_signed(f.change, measure)} | {SAYS[f.says]} |"
+        for f in found
+    ]
+    matters = _number(measure.matters, measure)
+    return [
+        f"**{measure.name[0].upper()}{measure.name[1:]}** ({measure.unit}; matters from {matters})",
+        "",
+        "| on | weeks 1–3 | weeks 4–12 | change | says |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+        "",
+    ]
+
+
+def _inputs_table(inputs: Sequence[WeeklyInput]) -> list[str]:
+    shown = (1, 3, 4, 8, 12, 26)
+    head = [
+        "| input | what | cause | source | " + " | ".join(f"week {w}" for w in shown) + " |",
+        "| --- " * (4 + len(shown)) + "|",
+    ]
+    rows = []
+    for item in inputs:
+        values = [f"{item.values[min(w, len(item.values)) - 1]:.3g}" for w in shown]
+        rows.append(f"| `{item.path}` | {item.what} | {item.cause or '–'} | {item.source} | {' | '.join(values)} |")
+    return [*head, *rows]
+
+
+def _week_table(exhibit: Exhibit, i: int, measure: Measure, weeks: int) -> list[str]:
+    pilot = exhibit.by_week("pilot")[i]
+    gaps = {arm: exhibit.by_week(arm)[i] - pilot for arm in ARMS if arm != "pilot"}
+    rows = [
+        f"| {w} | {_number(pilot[w - 1], measure)} | " + " | ".join(_number(g[w - 1], measure, "+") for g in gaps.values()) + " |"
+        for w in range(1, weeks + 1)
+    ]
+    unit = "%, differences in percentage points" if measure.scale == 100 else measure.unit
+    return [
+        f"**{measure.name[0].upper()}{measure.name[1:]}** ({unit})",
+        "",
+        "| week | pilot conditions | " + " | ".join(NAMES.get(a, a) for a in gaps) + " |",
+        "| --- " * (2 + len(gaps)) + "|",
+        *rows,
+        "",
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the page."""
+    parser = argparse.ArgumentParser(prog="python -m scenarios.exhibits", description="The weeks after go-live, as a page.")
+    parser.add_argument("--out", type=Path, required=True, help="the Markdown file")
+    parser.add_argument("--case", default="invoice_processing", help="a shipped name, a TOML file or a case folder")
+    parser.add_argument("--futures", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args(arguments)
+    case = load(options.case).case
+    weeks = case.target.weeks[1]
+    text = page(simulate(case, options.futures, options.seed, weeks), case.name, weeks)
+    options.out.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

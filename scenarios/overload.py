@@ -1,0 +1,165 @@
+"""Is today's process in a steady state? The work that each team gets, compared with the hours that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import parameters, process, schema
+from models.compositions.build import law
+from models.parameters import Scope
+from models.process import UNLOCATED, Horizon
+from scenarios.files import LoadedCase
+from scenarios.problems import CaseError, Problem
+from simulator.clock import DAY, WEEK, Calendar
+from simulator.futures import expected_per_day, given
+from simulator.ledger import OPEN, Ledger
+from simulator.program import F, Op, lower
+from simulator.simpy_engine import simulate
+from simulator.workflow import Arrivals, Pool, Table, Workflow
+
+SAMPLE = 2_000
+"""Cases that are followed through the process; the types come in their exact shares."""
+RUN_OUT_WEEKS = 26
+NOBODY_WAITS = 10_000.0
+FULL = 0.995
+GOLDEN = 0.6180339887498949
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLoad:
+    """Hours a week that a team's work takes today, and that the team has; `heads` people today."""
+
+    work: float
+    capacity: float
+    heads: int
+
+    @property
+    def share(self) -> float:
+        """Work over capacity: 1 and more means that the backlog grows for ever."""
+        return self.work / self.capacity if self.capacity > 0 else (0.0 if self.work == 0 else float("inf"))
+
+    @property
+    def needed(self) -> int:
+        """The smallest number of people with whom the work can be done."""
+        per_head = self.capacity / self.heads if self.heads else 0.0
+        return max(self.heads + 1, ceil(self.work / (FULL * per_head))) if per_head else 0
+
+
+def check_today(loaded: LoadedCase) -> dict[str, float]:
+    """Load of each team today at the middle values: work over capacity.
+
+    Raises CaseError (E404) if a team gets more work than it can do, (E405) if unlocated days are to lie where no case comes today.
+    """
+    case = loaded.case
+    columns = process.today_columns(parameters.sample(case, 0, None))
+    ledger = _undelayed(case, columns)
+    loads = dict(_loads(case, columns, ledger))
+    problems = [*_overloaded(loads), *_never_visited(case, ledger)]
+    if problems:
+        raise CaseError(loaded.file, problems)
+    return {name: load.share for name, load in loads.items()}
+
+
+def _overloaded(loads: Mapping[str, TeamLoad]) -> Iterator[Problem]:
+    for name, load in loads.items():
+        if load.share < FULL:
+            continue
+        if not load.heads:
+            message = f"nobody is there today, but {load.work:.1f} hours of work come a week"
+            yield Problem("E404", f"teams.{name}.headcount", message, "give the team people as_is")
+            continue
+        people = "person" if load.heads == 1 else "people"
+        yield Problem(
+            "E404",
+            f"teams.{name}.headcount",
+            f"cannot do today's work: {load.work:.1f} hours come a week, {load.heads} {people} have {load.capacity:.1f} "
+            f"(load {100 * load.share:.0f} %), so the backlog would grow for ever",
+            f"at least {load.needed} people, or less volume or shorter service times",
+        )
+
+
+def _never_visited(case: schema.CaseFile, ledger: Ledger) -> Iterator[Problem]:
+    seen = {ledger.program.step_ids[step] for step in np.unique(ledger.visits["step"])}
+    for name in case.baseline.places if case.baseline else ():
+        if f"{name}.{UNLOCATED}" not in seen:
+            message = "no case comes here today, so none of today's days can lie here"
+            yield Problem("E405", f"baseline.places.{name}", message, "name a step of today's process")
+
+
+def _undelayed(case: schema.CaseFile, columns: Scope) -> Ledger:
+    """A sample of cases in today's process when nobody ever has to wait for a free person."""
+    first, last = case.target.weeks
+    horizon = Horizon((first - 1) * WEEK, (last + RUN_OUT_WEEKS) * WEEK, first, last)
+    workflow = process.build(case, columns, horizon)
+    assert workflow.arrivals is not None
+    program = lower(_without_queues(workflow), horizon.begin, horizon.stop)
+    future = given(program, 0, 0, 0, _sample(workflow.arrivals, horizon.begin, last * WEEK))
+    return simulate(program, 0, future)
+
+
+def _without_queues(workflow: Workflow) -> Workflow:
+    plenty = Table.constant(NOBODY_WAITS)
+    pools = (Pool(p.name, tuple(replace(shift, headcount=plenty) for shift in p.shifts)) for p in workflow.pools)
+    return replace(workflow, pools=tuple(pools))
+
+
+def _sample(arrivals: Arrivals, begin: int, end: int) -> list[tuple[int, int]]:
+    """Instants evenly over the open hours of the target weeks, types spread in their shares: (second, type)."""
+    shares = np.cumsum([float(np.ravel(share)[0]) for share in arrivals.shares])
+    open_seconds = arrivals.hours.open_between(begin, end)
+    sample = []
+    for i in range(SAMPLE):
+        kind = min(int(np.searchsorted(shares, (i + 0.5) * GOLDEN % 1.0, side="right")), len(shares) - 1)
+        sample.append((arrivals.hours.add(begin, 1 + int((i + 0.5) / SAMPLE * (open_seconds - 1))) - 1, kind))
+    return sample
+
+
+def _loads(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> Iterator[tuple[str, TeamLoad]]:
+    """Load of each team: hours of work a case × cases a week, over hours of people a week in the target weeks."""
+    first, last = case.target.weeks
+    window = Horizon((first - 1) * WEEK, last * WEEK, first, last)
+    weeks = last - first + 1
+    arrivals = process.build(case, columns, window).arrivals
+    assert arrivals is not None
+    days = np.arange(window.begin // DAY, window.stop // DAY)
+    cases_a_week = float(expected_per_day(arrivals, 0, days).sum()) / weeks
+    work = _hours_per_case(ledger)
+    for name, team in case.teams.items():
+        at = columns.into("teams").into(name)
+        groups = [(team.calendar, at)] + [(s.calendar, at.into("shifts").into(str(i))) for i, s in enumerate(team.shifts, 1)]
+        heads = [_rounded(scope.column("headcount")) for _, scope in groups]
+        hours = [_open_hours(process.calendar(case, calendar, window), window) for calendar, _ in groups]
+        capacity = sum(n * h for n, h in zip(heads, hours, strict=True)) / weeks * _present(at, team)
+        yield name, TeamLoad(work.get(name, 0.0) * cases_a_week, capacity, sum(heads))
+
+
+def _rounded(column: NDArray[np.float64]) -> int:
+    return int(np.floor(column[0] + 0.5))
+
+
+def _open_hours(calendar: Calendar, window: Horizon) -> float:
+    return calendar.open_between(window.begin, window.stop) / 3_600
+
+
+def _present(at: Scope, team: schema.Team) -> float:
+    """Share of the time that a person of the team is not absent."""
+    if team.absence is None:
+        return 1.0
+    away = at.into("absence")
+    between, length = (float(np.ravel(law(away, name, getattr(team.absence, name)).mean())[0]) for name in ("every", "length"))
+    return between / (between + length)
+
+
+def _hours_per_case(ledger: Ledger) -> dict[str, float]:
+    """Hours that a team works on a case, all its visits together."""
+    program, visits = ledger.program, ledger.visits
+    until = np.where(visits["ended"] == OPEN, program.stop, visits["ended"])
+    seconds = until - visits["entered"] - visits["closed_seconds"]
+    served = program.steps[visits["step"], F.OP] == Op.SERVE
+    pools = np.bincount(visits["pool"][served], weights=seconds[served], minlength=len(program.pool_names))
+    return {name: float(total) / SAMPLE / 3_600 for name, total in zip(program.pool_names, pools, strict=True)}

@@ -32,6 +32,8 @@ def _compare(a: Any, b: Any, place: str) -> Iterator[Difference]:
         yield from _parameters(a, b, place)
     elif type(a) is not type(b) and not (isinstance(a, int | float) and isinstance(b, int | float)):
         yield place, short(a), short(b)
+    elif isinstance(a, schema.ShareByType) and (a.all is None) != (b.all is None):
+        yield place, short(a), short(b)
     elif isinstance(a, BaseModel):
         yield from _models(a, b, place)
     elif isinstance(a, Mapping):

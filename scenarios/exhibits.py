@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,8 @@ from simulator.summary import arrival_weeks, cycle_seconds
 Floats = NDArray[np.float64]
 Says = Literal["emerges", "improves", "none", "unclear"]
 EARLY, LATE = (1, 3), (4, 12)
-LEVEL = 0.9
+LEVEL = 0.99
+"""Of each interval: then 20 comparisons together find a decline that is not there with probability 10 % at most."""
 ARMS: Mapping[str, frozenset[Cause]] = {"pilot": PILOT, **{c: frozenset({c}) for c in CAUSES}, "all": PRODUCTION}
 NAMES = {"pilot": "pilot conditions", "all": "all four causes"}
 
@@ -42,18 +43,24 @@ NAMES = {"pilot": "pilot conditions", "all": "all four causes"}
 class Measure:
     """What is watched week by week. Higher is worse; a change below `matters` is of no consequence."""
 
-    name: str
+    short: str
+    what: str
     unit: str
     matters: float
     scale: float
     digits: int
 
+    @property
+    def title(self) -> str:
+        """Name and meaning."""
+        return f"**{self.short[0].upper()}{self.short[1:]}**{': ' if self.what else ''}{self.what}"
+
 
 MEASURES = (
-    Measure("escalation rate: escalations at the exception desk, as a share of the cases that reach it", "percentage points", 0.01, 100, 1),
-    Measure("review backlog: mean number of cases that wait for a reviewer", "cases", 1.0, 1, 2),
-    Measure("cycle time of AI-routed cases, by week of arrival", "days", 0.1, 1, 2),
-    Measure("cycle time of AI-routed cases, by week of their end", "days", 0.1, 1, 2),
+    Measure("escalation rate", "escalations at the exception desk as a share of the cases that reach it", "percentage points", 0.01, 100, 1),
+    Measure("review backlog", "mean number of cases that wait for a reviewer", "cases", 1.0, 1, 2),
+    Measure("cycle time of AI-routed cases by week of arrival", "", "days", 0.1, 1, 2),
+    Measure("cycle time of AI-routed cases by week of their end", "", "days", 0.1, 1, 2),
 )  # fmt: skip
 
 
@@ -119,12 +126,14 @@ class Exhibit:
     def by_week(self, arm: str) -> Floats:
         """Mean over the futures by measure and week; nan where nothing happened in any."""
         above, below = self.above[arm].sum(axis=0), self.below[arm].sum(axis=0)
-        return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+        means: Floats = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+        return means
 
     def span(self, arm: str, first: int, last: int) -> Floats:
         """Each future's value over some weeks, shape (futures, measures)."""
         above, below = (a[arm][:, :, first - 1 : last].sum(axis=2) for a in (self.above, self.below))
-        return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        values: Floats = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        return values
 
 
 def without_drift(case: CaseFile, draws: Draws) -> Draws:
@@ -162,7 +171,7 @@ class Finding:
 
     @property
     def early_fine(self) -> bool:
-        """Whether the first weeks look no worse than the pilot."""
+        """Whether the first weeks look no worse than the pilot, as far as can be told."""
         return self.early.low <= 0 or self.early.estimate < self.measure.matters
 
 
@@ -198,37 +207,38 @@ def findings(exhibit: Exhibit) -> list[Finding]:
 def statement(found: Sequence[Finding]) -> list[str]:
     """What the figures say, cause by cause, in sentences."""
     together = [f for f in found if f.arm == "all"]
-    worse = [f for f in together if f.says == "emerges"]
-    if not worse:
-        head = "**No decline emerges**: with all causes on, no measure falls behind pilot conditions between weeks 1–3 and 4–12."
-    else:
-        fine = [f for f in worse if f.early_fine]
-        names = "; ".join(_short(f.measure) for f in worse)
-        head = f"**A decline emerges** with all causes on, in {len(worse)} of {len(together)} measures: {names}."
-        head += (
-            " In all of these weeks 1–3 look fine, as the hypothesis says."
-            if len(fine) == len(worse)
-            else f" Weeks 1–3 look fine in {len(fine)} of them; in the others the gap is there from the start and widens."
-        )
-    return [head, *(_of_cause(arm, [f for f in found if f.arm == arm]) for arm in ARMS if arm not in ("pilot", "all"))]
+    alone = [_of_arm(f"{arm} alone", [f for f in found if f.arm == arm]) for arm in CAUSES]
+    return [_of_arm("all four causes together", together), _hypothesis(together), *alone]
 
 
-def _of_cause(arm: str, found: Sequence[Finding]) -> str:
-    worse = [f for f in found if f.says == "emerges"]
+def _of_arm(name: str, found: Sequence[Finding]) -> str:
+    worse, unclear, better = ([f for f in found if f.says == s] for s in ("emerges", "unclear", "improves"))
+    parts = []
     if worse:
-        return f"{arm}: a decline emerges ({'; '.join(_short(f.measure) + ' ' + _signed(f.change, f.measure) for f in worse)})."
-    unclear = [f for f in found if f.says == "unclear"]
+        parts.append(f"**a decline emerges** in {_listed(worse)}")
+    else:
+        parts.append("no decline can be shown" if unclear else "**no decline emerges**")
+    if better:
+        parts.append(f"the gap narrows in {_listed(better)}")
     if unclear:
-        return (
-            f"{arm}: no decline can be shown; too few futures to rule one out in {'; '.join(_short(f.measure) for f in unclear)}."
-        )
-    shifted = [f for f in found if f.early.low > 0 and f.early.estimate >= f.measure.matters]
-    since = f"; a gap is there from week 1 ({'; '.join(_short(f.measure) for f in shifted)})" if shifted else ""
-    return f"{arm}: no decline emerges{since}."
+        parts.append(f"too few futures to tell in {_listed(unclear)}")
+    there = [f for f in found if not f.early_fine]
+    if there:
+        parts.append(f"worse than the pilot from weeks 1–3 on: {'; '.join(f.measure.short for f in there)}")
+    return f"{name}: {'. '.join(p[0].upper() + p[1:] if i else p for i, p in enumerate(parts))}."
 
 
-def _short(measure: Measure) -> str:
-    return measure.name.partition(":")[0]
+def _listed(found: Sequence[Finding]) -> str:
+    return "; ".join(f"{f.measure.short}, {_signed(f.change, f.measure)} {f.measure.unit}" for f in found)
+
+
+def _hypothesis(together: Sequence[Finding]) -> str:
+    """Whether "weeks 1–3 look fine, weeks 4–12 do not" holds, measure by measure."""
+    holds = [f.measure.short for f in together if f.says == "emerges" and f.early_fine]
+    fails = [f.measure.short for f in together if f.says in ("none", "improves")]
+    said = [f"holds for {'; '.join(holds)}"] if holds else ["holds for no measure"]
+    said += [f"does not hold for {'; '.join(fails)}"] if fails else []
+    return f'"weeks 1–3 look fine, weeks 4–12 do not" {"; it ".join(said)}.'
 
 
 # -- the page
@@ -252,7 +262,7 @@ SAYS = {"emerges": "a decline emerges", "improves": "the gap narrows", "none": "
 def page(exhibit: Exhibit, name: str, weeks: int) -> str:
     """The page in Markdown."""
     found = findings(exhibit)
-    inputs = weekly_inputs(exhibit.case, weeks)
+    inputs = [_with_cause(exhibit.case, item) for item in weekly_inputs(exhibit.case, weeks)]
     lines = [
         "# The weeks after go-live",
         "",
@@ -261,12 +271,12 @@ def page(exhibit: Exhibit, name: str, weeks: int) -> str:
         "",
         '"Weeks 1–3 look fine, weeks 4–12 do not" is a hypothesis. Here it is tested: production against the same futures under pilot',
         "conditions (which go live in the same week), with each cause switched on alone and all together. A decline *emerges* if the gap",
-        f"to pilot conditions grows between weeks 1–3 and 4–12 by more than chance ({LEVEL:.0%} interval of the paired differences) and by more",
-        "than what matters.",
+        f"to pilot conditions grows between weeks 1–3 and 4–12 by more than chance ({LEVEL:.0%} interval of the paired differences: all 20",
+        "comparisons together find one that is not there with a probability of 10 % at most) and by more than what matters.",
         "",
         "## What the figures say",
         "",
-        *(f"- {sentence}" for sentence in statement(found)),
+        *(f"- {sentence[0].upper()}{sentence[1:]}" for sentence in statement(found)),
         "",
         *_source_of_decline(inputs),
         "",
@@ -300,6 +310,13 @@ def _source_of_decline(inputs: Sequence[WeeklyInput]) -> list[str]:
     return ["Inputs that move between week 1 and week 12, by cause:", "", *lines, *none]
 
 
+def _with_cause(case: CaseFile, item: WeeklyInput) -> WeeklyInput:
+    """The causes of all its parameters, where the input itself names none."""
+    inside = [leaf.parameter.cause for leaf in parameters.leaves(case) if leaf.path.startswith(item.path)]
+    causes = ", ".join(dict.fromkeys(c for c in inside if c is not None))
+    return item if item.cause else replace(item, cause=causes)
+
+
 def _gap_table(measure: Measure, found: Sequence[Finding]) -> list[str]:
     rows = [
         f"| {NAMES.get(f.arm, f.arm)} | {_signed(f.early, measure)} | {_signed(f.late, measure)} | {_signed(f.change, measure)} | {SAYS[f.says]} |"
@@ -307,7 +324,7 @@ def _gap_table(measure: Measure, found: Sequence[Finding]) -> list[str]:
     ]
     matters = _number(measure.matters, measure)
     return [
-        f"**{measure.name[0].upper()}{measure.name[1:]}** ({measure.unit}; matters from {matters})",
+        f"{measure.title} ({measure.unit}; matters from {matters})",
         "",
         "| on | weeks 1–3 | weeks 4–12 | change | says |",
         "| --- | --- | --- | --- | --- |",
@@ -338,7 +355,7 @@ def _week_table(exhibit: Exhibit, i: int, measure: Measure, weeks: int) -> list[
     ]
     unit = "%, differences in percentage points" if measure.scale == 100 else measure.unit
     return [
-        f"**{measure.name[0].upper()}{measure.name[1:]}** ({unit})",
+        f"{measure.title} ({unit})",
         "",
         "| week | pilot conditions | " + " | ".join(NAMES.get(a, a) for a in gaps) + " |",
         "| --- " * (2 + len(gaps)) + "|",

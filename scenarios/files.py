@@ -246,9 +246,8 @@ def _merged_steps(base: list[Any], changes: list[Any], file: str) -> list[Any]:
         after, step = change.get("after"), {k: v for k, v in change.items() if k != "after"}
         if step["id"] in ids:
             i = ids.index(step["id"])
-            steps[i] = _changed_step(steps[i], step, file)
-            if after is not None:
-                steps.insert(_index(steps, after, problems, step["id"]), steps.pop(i))
+            changed_step = _changed_step(steps.pop(i), step, file)
+            steps.insert(i if after is None else _index(steps, after, problems, step["id"]), changed_step)
         elif after is None:
             place = f"steps.{step['id']}.after"
             problems.append(

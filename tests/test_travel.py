@@ -25,7 +25,7 @@ from scenarios.logs import travel, validation
 from scenarios.logs.travel_facts import Count, Facts, Law, cycle_days, derive
 from scenarios.logs.travel_log import ADMINISTRATION, APPROVER, FIRST_DAY, LAST_DAY, LETTERS, NEVER, Log, LogError, read
 from scenarios.logs.travel_text import quantity, scenario_text
-from scenarios.logs.validation import ALL, GROUPS, Future, futures
+from scenarios.logs.validation_figures import ALL, GROUPS, Future, futures
 from simulator.clock import WEEK
 from simulator.futures import realise
 from simulator.ledger import OPEN

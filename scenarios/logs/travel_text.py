@@ -101,13 +101,18 @@ def _level(field: str) -> str:
 
 
 def _scale(error: float) -> str:
-    """Mean 1 with a relative standard error: normal; lognormal where a normal would reach below zero."""
-    if error <= 0.2:
-        return f"mean = 1.0\nsd = {error:.4f}"
-    sigma = math.sqrt(math.log1p(error * error))
-    middle, spread = -sigma * sigma / 2, 1.6448536269514722 * sigma
-    low, likely, high = (math.exp(x) for x in (middle - spread, middle - sigma * sigma, middle + spread))
-    return f"low = {low:.4f}\nlikely = {likely:.4f}\nhigh = {high:.4f}"
+    """Mean 1 with a relative standard error, a line a key."""
+    return "\n".join(_around(1.0, error, 4, "1.0"))
+
+
+def _around(mean: float, error: float, digits: int, stated: str) -> list[str]:
+    """Keys of a number with a standard error: normal; lognormal where a normal would reach below zero."""
+    if error <= 0.2 * mean:
+        return [f"mean = {stated}", f"sd = {error:.{digits}f}"]
+    sigma = math.sqrt(math.log1p((error / mean) ** 2))
+    middle, spread = math.log(mean) - sigma * sigma / 2, 1.6448536269514722 * sigma
+    ends = {"low": middle - spread, "likely": middle - sigma * sigma, "high": middle + spread}
+    return [f"{key} = {math.exp(x):.{digits}f}" for key, x in ends.items()]
 
 
 def _count(count: Count, note: str) -> str:
@@ -140,8 +145,7 @@ def _group(facts: Facts, name: str) -> str:
 
 def _arrivals(arrivals: Arrivals) -> dict[str, str]:
     return {
-        "per_day": f"{arrivals.per_day.days:.2f}",
-        "per_day_error": f"{arrivals.per_day.error:.2f}",
+        "per_day": ", ".join(_around(arrivals.per_day.days, arrivals.per_day.error, 2, f"{arrivals.per_day.days:.2f}")),
         "days": f"{arrivals.per_day.count}",
         "weekday": ", ".join(f"{name} = {weight:.3f}" for name, weight in arrivals.weekday),
         "day_cv": f"{arrivals.day_cv:.3f}",
@@ -222,7 +226,7 @@ share = $share_with
 # Per day that is no public holiday, weekends included, declarations in the published file; those that were filtered out are not
 # counted. Spread between the days of one weekday, seasons included.
 [arrivals]
-per_working_day = { mean = $per_day, sd = $per_day_error, $source, note = "$days days" }
+per_working_day = { $per_day, $source, note = "$days days" }
 calendar = "submissions"
 weekday = { $weekday }
 day_cv = { value = $day_cv, $source, note = "negative binomial, method of moments" }

@@ -13,7 +13,7 @@ import numpy as np
 from scenarios.logs.travel_facts import Facts, cycle_days, derive, waits_by_step
 from scenarios.logs.travel_log import ADMINISTRATION, APPROVER, FIRST_DAY, LAST_DAY, NEVER, Log
 from scenarios.logs.travel_text import percent
-from scenarios.logs.validation import (
+from scenarios.logs.validation_figures import (
     ALL,
     GROUPS,
     SEED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scenarios.cli import scenario_commands
+from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:
     from scenarios.files import LoadedCase
@@ -33,30 +33,6 @@ SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="the same se
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
 ArmOption = Annotated[str, typer.Option(help="as_is, pilot or production")]
 DEFAULT_DRAWS = 8
-
-
-def print_json(data: object) -> None:
-    """JSON alone, sorted as given, ending in a newline."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def progress_on(stream: Any, show: bool) -> Any:
-    """A progress line on standard error when it is a terminal."""
-
-    def line(what: str, done: int, total: int) -> None:
-        stream.write(f"\r\x1b[K  {what}: {done} of {total}")
-        stream.flush()
-
-    def nothing(*_: object) -> None:
-        return
-
-    return line if show and stream.isatty() else nothing
-
-
-def clear_progress() -> None:
-    """Removes the progress line."""
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
 
 
 def load(name: str) -> LoadedCase:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from scenarios.cli.output import print_json
+
 app = typer.Typer(help="Work with case files.", no_args_is_help=True, rich_markup_mode=None)
 CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file or a case folder")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
@@ -18,7 +20,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard
 def list_scenarios(as_json: JsonOption = False) -> None:
     """The scenarios that are shipped."""
     from scenarios.catalogue import shipped_names, shipped_path
-    from scenarios.cli.main import print_json
 
     rows = []
     for name in shipped_names():
@@ -49,7 +50,6 @@ def new(
 @app.command()
 def check(case: CaseArgument, as_json: JsonOption = False) -> None:
     """Everything that is wrong with a case, at once."""
-    from scenarios.cli.main import print_json
     from scenarios.files import load
     from scenarios.overload import check_today
 
@@ -90,7 +90,6 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """What differs between two cases, by meaning."""
-    from scenarios.cli.main import print_json
     from scenarios.differences import differences
     from scenarios.files import load
 
@@ -107,7 +106,6 @@ def diff(
 @app.command()
 def show(case: CaseArgument, as_json: JsonOption = False) -> None:
     """The workflow as a table and a Mermaid diagram, its parameters, and every input that changes by week."""
-    from scenarios.cli.main import print_json
     from scenarios.files import load
     from scenarios.report import show_report
 

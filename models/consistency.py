@@ -7,10 +7,12 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from models import schema, units
-from models.parameters import ARMS, leaves
+from models.conditions import PILOT, PRODUCTION
+from models.parameters import ARMS, Draws, Floats, Scope, leaves
 from models.references import Finding, check_names, hint, references
 from models.schema import Arm
 from simulator.clock import DAY, WEEK
@@ -176,7 +178,7 @@ def _calendars(case: schema.CaseFile) -> Iterator[Finding]:
 
 
 def _calendar(case: schema.CaseFile, name: str, spec: schema.CalendarSpec) -> Iterator[Finding]:
-    from models.process import calendar, full_horizon, today_horizon
+    from models.process import calendar, today_horizon
 
     place = f"calendars.{name}"
     for field, values in (("days", spec.days), ("hours", spec.hours)):
@@ -186,7 +188,7 @@ def _calendar(case: schema.CaseFile, name: str, spec: schema.CalendarSpec) -> It
         yield unknown
         return
     try:
-        opens = all(calendar(case, name, horizon(case)).starts for horizon in (full_horizon, today_horizon))
+        opens = bool(calendar(case, name, today_horizon(case)).starts)
         overlap = _overlap(spec)
     except ValueError as error:
         yield Finding("E213", place, str(error))
@@ -258,7 +260,6 @@ def _cases_come(case: schema.CaseFile) -> bool:
 def _breaks(case: schema.CaseFile) -> Iterator[Finding]:
     """Absences and outages must be far enough apart to be drawn one by one."""
     from models.compositions.build import law
-    from models.conditions import PRODUCTION
     from models.parameters import sample
     from models.process import arm_columns, today_columns
 
@@ -356,19 +357,26 @@ _WORDS = (("fork", "parallel step"), ("goto", "again"), ("mark", "flag"), ("pool
 def check_structure(case: schema.CaseFile) -> list[Finding]:
     """What only putting the steps together shows, in any arm; for a case without other problems."""
     from models import parameters, process
-    from models.conditions import PILOT, PRODUCTION
     from simulator.checks import WorkflowError
     from simulator.program import lower
 
-    draws = parameters.sample(case, 0, None)
     horizon = process.full_horizon(case)
-    found: dict[Finding, None] = {}
-    for columns in (process.arm_columns(draws, PRODUCTION), process.arm_columns(draws, PILOT), process.today_columns(draws)):
-        try:
-            lower(process.build(case, columns, horizon), horizon.begin, horizon.stop)
-        except WorkflowError as error:
-            found.update(dict.fromkeys(_in_words(p.place, p.message) for p in error.problems))
+    found: list[Finding] = []
+    try:
+        lower(process.build(case, _all_arms(parameters.sample(case, 0, None)), horizon), horizon.begin, horizon.stop)
+    except WorkflowError as error:
+        found = list(dict.fromkeys(_in_words(p.place, p.message) for p in error.problems))
     return [*_unused(case), *found]
+
+
+def _all_arms(draws: Draws) -> Scope:
+    """The three arms as three draws, so that the steps are put together once."""
+    live, pilot, today = draws.columns(PRODUCTION), draws.columns(PILOT), draws.today()
+
+    def stacked(*arms: dict[str, Floats]) -> dict[str, Floats]:
+        return {path: np.concatenate([arm[path] for arm in arms]) for path in today}
+
+    return Scope("", stacked(live, pilot, today), stacked(today, today, today), stacked(pilot, pilot, pilot))
 
 
 def _in_words(place: str, message: str) -> Finding:

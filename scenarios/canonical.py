@@ -97,8 +97,8 @@ class _Document:
             tables[-1].append(statement)
         above = statements[0].above if statements else foot
         cut = next((i for i, line in enumerate(above) if not line), len(above))
-        head = above[:cut]
-        del above[:cut]
+        head = above[: cut + 1] if cut else []
+        del above[: len(head)]
         return cls(head, statements[:first], tables, foot)
 
 

@@ -18,6 +18,7 @@ _NO_MEANING = {
     "grade", "inherited", "export", "next",
 }  # fmt: skip
 _TRANSPARENT = {"law", "all"}
+_QUANTITIES = {"value", "low", "likely", "high", "mean", "sd"}
 
 Difference = tuple[str, str, str]
 
@@ -30,9 +31,7 @@ def differences(a: schema.CaseFile, b: schema.CaseFile) -> list[Difference]:
 def _compare(a: Any, b: Any, place: str) -> Iterator[Difference]:
     if isinstance(a, schema.Parameter) and isinstance(b, schema.Parameter):
         yield from _parameters(a, b, place)
-    elif type(a) is not type(b) and not (isinstance(a, int | float) and isinstance(b, int | float)):
-        yield place, short(a), short(b)
-    elif isinstance(a, schema.ShareByType) and (a.all is None) != (b.all is None):
+    elif _of_other_form(a, b):
         yield place, short(a), short(b)
     elif isinstance(a, BaseModel):
         yield from _models(a, b, place)
@@ -47,9 +46,16 @@ def _compare(a: Any, b: Any, place: str) -> Iterator[Difference]:
         yield place, short(a), short(b)
 
 
+def _of_other_form(a: Any, b: Any) -> bool:
+    if isinstance(a, schema.ShareByType) and isinstance(b, schema.ShareByType):
+        return (a.all is None) != (b.all is None)
+    return type(a) is not type(b) and not (isinstance(a, int | float) and isinstance(b, int | float))
+
+
 def _models(a: BaseModel, b: BaseModel, place: str) -> Iterator[Difference]:
+    copied = getattr(a, "inherited", "") or getattr(b, "inherited", "")
     for field in type(a).model_fields:
-        if field not in _NO_MEANING:
+        if field not in _NO_MEANING and not (copied and field == "source"):
             yield from _compare(getattr(a, field), getattr(b, field), place if field in _TRANSPARENT else _join(place, field))
 
 
@@ -88,7 +94,8 @@ def _parameters(a: schema.Parameter, b: schema.Parameter, place: str) -> Iterato
 def _belief(stated: schema.Belief) -> tuple[object, ...]:
     """What is stated, in base units."""
     parse = PARSERS[stated.dimension]
-    return tuple(f"{parse(value):.12g}" if isinstance(value, str) else value for value in stated.stated().values())
+    fields = stated.stated().items()
+    return tuple(f"{parse(value):.12g}" if key in _QUANTITIES and value is not None else value for key, value in fields)
 
 
 def _meaning(value: object) -> object:

@@ -7,10 +7,11 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from models.schema import CaseFile, Wait, Work
 from scenarios.canonical import canonical
 from scenarios.catalogue import shipped_names
 from scenarios.files import find, inherited, merged, parsed, read_text, resolved, validated
@@ -46,7 +47,8 @@ def new_file(file: Path, source: str, extend: bool) -> None:
     if not file.parent.is_dir():
         raise CaseError(str(file), [Problem("E601", "", "its folder does not exist", "create the folder first")])
     origin = find(source)
-    text = _differences(file, origin, source) if extend else _copy(file, origin)
+    case = validated(resolved(origin), source).case
+    text = _differences(file, case, source) if extend else _copy(file, origin)
     data = parsed(text, file)
     validated(merged(inherited(resolved(origin), source), data, str(file)) if extend else data, source)
     write_atomically(file, text)
@@ -92,19 +94,18 @@ def _make_guesses(node: Any, origin: str) -> None:
             _make_guesses(item, origin)
 
 
-def _differences(file: Path, origin: Path, source: str) -> str:
+def _differences(file: Path, case: CaseFile, source: str) -> str:
     shipped = source in shipped_names() and not Path(source).exists()
     extends = source if shipped else Path(os.path.relpath(source, file.parent)).as_posix()
-    data = resolved(origin)
-    arrivals = data.get("arrivals")
-    daily = isinstance(arrivals, Mapping) and "per_working_day" in arrivals
-    steps = [s["id"] for s in data.get("steps", []) if isinstance(s, Mapping) and s.get("kind") in ("work", "wait")]
+    steps = [step.id for step in case.steps if isinstance(step, Work | Wait) and step.next is None]
     values = {
         "source": " ".join(extends.split()),
         "name": name_of(file.stem),
         "title": json.dumps(_title(file.stem), ensure_ascii=False),
         "extends": json.dumps(extends, ensure_ascii=False),
-        "example": "per_working_day = { value = 150" if daily else "per_month = { value = 3000",
+        "example": "per_working_day = { value = 150"
+        if case.arrivals.per_working_day is not None
+        else "per_month = { value = 3000",
         "step": steps[0] if steps else "entry",
     }
     return canonical(DIFFERENCES.format(**values), file)

@@ -62,6 +62,7 @@ MEASURES = (
     Measure("cycle time of AI-routed cases by week of arrival", "", "days", 0.1, 1, 2),
     Measure("cycle time of AI-routed cases by week of their end", "", "days", 0.1, 1, 2),
 )  # fmt: skip
+BY_ARRIVAL, BY_END = MEASURES[2:]
 
 
 # -- figures
@@ -176,12 +177,12 @@ class Finding:
 
 
 def says(change: Estimate, matters: float) -> Says:
-    """What the change of the gap says: it must be told from 0 and large enough to matter."""
+    """What the change of the gap says: a decline must be told from 0 and matter; there is none if no such change is plausible."""
     if change.low > 0 and change.estimate >= matters:
         return "emerges"
     if change.high < 0 and change.estimate <= -matters:
         return "improves"
-    return "none" if -matters < change.low and change.high < matters else "unclear"
+    return "none" if change.high < matters else "unclear"
 
 
 def finding(arm: str, measure: Measure, early: Floats, late: Floats) -> Finding:
@@ -219,9 +220,12 @@ def _of_arm(name: str, found: Sequence[Finding]) -> str:
     else:
         parts.append("no decline can be shown" if unclear else "**no decline emerges**")
     if better:
-        parts.append(f"the gap narrows in {_listed(better)}")
+        parts.append(f"it gains on the pilot in {_listed(better)}")
     if unclear:
         parts.append(f"too few futures to tell in {_listed(unclear)}")
+    by_arrival, by_end = (next((f.says for f in found if f.measure is m), "none") for m in (BY_ARRIVAL, BY_END))
+    if by_end == "emerges" and by_arrival in ("none", "improves"):
+        parts.append("that is seen late, not caused late: by week of arrival the gap does not widen, long cases only end later")
     there = [f for f in found if not f.early_fine]
     if there:
         parts.append(f"worse than the pilot from weeks 1–3 on: {'; '.join(f.measure.short for f in there)}")
@@ -256,7 +260,7 @@ def _signed(estimate: Estimate, measure: Measure) -> str:
     return f"{_number(estimate.estimate, measure, '+')} ({low} to {high})"
 
 
-SAYS = {"emerges": "a decline emerges", "improves": "the gap narrows", "none": "no decline", "unclear": "cannot be told"}
+SAYS = {"emerges": "a decline emerges", "improves": "gains on the pilot", "none": "no decline", "unclear": "cannot be told"}
 
 
 def page(exhibit: Exhibit, name: str, weeks: int) -> str:
@@ -288,7 +292,8 @@ def page(exhibit: Exhibit, name: str, weeks: int) -> str:
     lines += ["## Inputs that change by week", "", *_inputs_table(inputs), "", "## Week by week", ""]
     lines += [
         "First column: pilot conditions. The others: difference from it, mean over the futures. By week of their end, the first weeks hold",
-        "short cases only, in every column: long ones have not ended yet.",
+        "short cases only, in every column: long ones have not ended yet. While the AI's share still grows, this holds on: what has ended is",
+        "younger, so shorter. By week of arrival there is no such effect.",
         "",
     ]
     for i, measure in enumerate(MEASURES):

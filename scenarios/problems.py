@@ -100,7 +100,7 @@ def place_of(location: Sequence[str | int], data: Any) -> str:
         elif isinstance(node, Mapping) and key in node:
             node = node[key]
             parts += [] if key == "all" else [key]
-        elif key not in ("types", "all"):
+        elif key not in ("types", "all") or node is data:
             parts.append(key)
             node = None
     return ".".join(parts)

@@ -58,7 +58,6 @@ schema_version = 1
 # about the name
 name = "x"
 title = "a\\"b"
-
 b = 1  # one
 
 z = [1, 2, 3]
@@ -244,7 +243,7 @@ def test_nothing_is_written_from_a_source_that_is_wrong(tmp_path, monkeypatch, s
     for extend in (False, True):
         with pytest.raises(CaseError):
             new_file(Path("new.toml"), source, extend)
-    assert os.listdir() == ["broken.toml"]
+    assert [p.name for p in Path().iterdir()] == ["broken.toml"]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -260,7 +259,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     assert [p.code for p in caught.value.problems] == ["E602"]
     assert file.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.toml"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.toml"]
 
 
 def test_permissions_and_links_stay(tmp_path):
@@ -328,7 +327,6 @@ def test_added_and_removed_things_are_one_line_each():
         ("steps.machine", "–", "ai (reader)"),
         ("steps.look", "–", "review"),
     ]
-    assert [(p, b, a) for p, a, b in found][0] == ("teams.reviewers", "1 people", "–")
 
 
 def test_an_uncertain_value_that_reads_the_same_in_other_units_is_equal():

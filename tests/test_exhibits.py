@@ -70,6 +70,14 @@ def test_a_gap_from_the_start_is_no_decline():
     assert "holds for no measure" in hypothesis
 
 
+def test_what_is_seen_late_is_not_caused_late():
+    """By week of their end cases fall behind, by week of arrival they do not."""
+    gaps = {x.BY_ARRIVAL: (0.3, 0.3), x.BY_END: (0.0, 0.3)}
+    together, *_ = x.statement([found("all", m, *gaps.get(m, (0.0, 0.0)), noise=0.1) for m in x.MEASURES])
+    assert "**a decline emerges** in cycle time of AI-routed cases by week of their end" in together
+    assert "That is seen late, not caused late" in together
+
+
 def test_a_gap_that_widens_does_not_fit_the_hypothesis():
     together, hypothesis, *_ = x.statement(everything(all=(0.5, 1.5)))
     assert "**a decline emerges**" in together

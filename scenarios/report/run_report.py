@@ -74,10 +74,15 @@ def text(result: Replications, loaded: LoadedCase) -> str:
         "",
         "  By type, mean days: "
         + " · ".join(f"{k} {v['estimate']:.1f}" for k, v in data["by_type"].items() if v["estimate"] is not None),
-        "  Laws: " + ", ".join(f"{law['name']} {'✓' if law['passed'] else '✗'}" for law in data["laws"]),
+        f"  {_laws(data['laws'])}",
         f"  {basis_line(loaded, result.seed)}",
     ]
     return "\n".join(lines)
+
+
+def _laws(laws: list[dict[str, Any]]) -> str:
+    broken = [law["name"] for law in laws if not law["passed"]]
+    return f"Laws broken ✗: {', '.join(broken)}" if broken else f"All {len(laws)} laws hold ✓ (Little, utilisation, flow, …: see --json)"
 
 
 def _account(name: str) -> str:

@@ -44,6 +44,8 @@ def _sources(case: schema.CaseFile, path: str) -> str:
 
 def _item(case: schema.CaseFile, path: str, what: str, cause: str, unit: str, values: Floats) -> WeeklyInput:
     rounded = tuple(round(float(v), 6) for v in np.ravel(values))
+    inside = (leaf.parameter.cause for leaf in leaves(case) if leaf.path.startswith(f"{path}."))
+    cause = cause or ", ".join(dict.fromkeys(c for c in inside if c))
     return WeeklyInput(path, what, cause, _sources(case, path), unit, rounded)
 
 

@@ -94,11 +94,11 @@ def known_names(data: Mapping[str, Any]) -> dict[str, set[str]]:
     steps = _steps(data)
     tables = {name: data[name] if isinstance(data.get(name), Mapping) else {} for name in _TABLES}
     names = {table.removesuffix("s"): {str(key) for key in content} for table, content in tables.items()}
-    ids = {s["id"] for s in steps if isinstance(s.get("id"), str)}
+    ids = [(s["id"], s.get("kind")) for s in steps if isinstance(s.get("id"), str)]
     return {
         **names,
-        "step": ids,
-        "ai step": {name for s in steps if s.get("kind") == "ai" and (name := s.get("id")) in ids},
+        "step": {name for name, _ in ids},
+        "ai step": {name for name, kind in ids if kind == "ai"},
         "flag": _flags(steps),
     }
 

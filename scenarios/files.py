@@ -49,10 +49,10 @@ def find(name: str) -> Path:
 
 def _file_or_folder(path: Path, name: str) -> Path | None:
     if path.is_dir():
-        path = path / "case.toml"
-        if not path.is_file():
+        inner = path / "case.toml"
+        if not inner.is_file() and shipped_path(name) is None:
             raise CaseError(name, [Problem("E100", "", "this folder holds no case.toml")])
-        return path
+        return inner if inner.is_file() else None
     return path if path.is_file() else None
 
 

@@ -124,7 +124,7 @@ def _loads(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> Iterator[tu
     first, last = case.target.weeks
     window = Horizon((first - 1) * WEEK, last * WEEK, first, last)
     weeks = last - first + 1
-    arrivals = process.build(case, columns, window).arrivals
+    arrivals = ledger.program.workflow.arrivals
     assert arrivals is not None
     days = np.arange(window.begin // DAY, window.stop // DAY)
     cases_a_week = float(expected_per_day(arrivals, 0, days).sum()) / weeks

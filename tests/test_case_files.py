@@ -383,6 +383,13 @@ def test_a_folder_holds_a_case_file(tmp_path):
     assert load(str(tmp_path)).case.name == "small"
 
 
+def test_a_folder_with_the_name_of_a_scenario_hides_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("invoice_processing").mkdir()
+
+    assert load("invoice_processing").case.name == "invoice_processing"
+
+
 def test_thousands_of_problems_stay_readable():
     data = small()
     data.update({f"key{i}": 1 for i in range(3 * MAX_PROBLEMS)})

@@ -32,7 +32,7 @@ CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file o
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="the same seed gives the same figures")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
 ArmOption = Annotated[str, typer.Option(help="as_is, pilot or production")]
-DEFAULT_DRAWS = 8
+DEFAULT_DRAWS = 6
 
 
 def load(name: str) -> LoadedCase:

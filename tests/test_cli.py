@@ -248,6 +248,7 @@ def test_list_names_the_shipped_scenarios_the_default_first():
     rows = json.loads(result.stdout)
 
     assert rows[0]["name"] == "invoice_processing"
+    assert all(len(line) <= 120 for line in run("scenario", "list").stdout.splitlines())
     assert all(row["title"] and row["description"] for row in rows)
     assert result.stderr == ""
 
@@ -272,7 +273,7 @@ def test_a_shipped_name_shows_no_path_of_this_machine():
 
 def test_new_check_diff_and_format_of_a_new_case(tmp_path):
     made = run("scenario", "new", "our case.toml", "--extends", cwd=tmp_path)
-    assert (made.returncode, made.stdout) == (0, "wrote our case.toml; next: pilotproof scenario check our case.toml\n")
+    assert (made.returncode, made.stdout) == (0, "wrote our case.toml; next: pilotproof scenario check 'our case.toml'\n")
     file = tmp_path / "our case.toml"
     file.write_text(file.read_text() + "[arrivals]\nper_month=2600\n")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +33,7 @@ def list_scenarios(as_json: JsonOption = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['name']:<24} {row['title']}\n{'':<24} {row['description']}")
+        typer.echo(f"{row['name']:<24} {row['title']}\n{textwrap.indent(textwrap.fill(row['description'], 95), ' ' * 25)}")
 
 
 @app.command()
@@ -44,7 +46,7 @@ def new(
     from scenarios.editing import new_file
 
     new_file(file, source, extend)
-    typer.echo(f"wrote {file}; next: pilotproof scenario check {file}")
+    typer.echo(f"wrote {file}; next: pilotproof scenario check {shlex.quote(str(file))}")
 
 
 @app.command()

@@ -82,7 +82,11 @@ def text(result: Replications, loaded: LoadedCase) -> str:
 
 def _laws(laws: list[dict[str, Any]]) -> str:
     broken = [law["name"] for law in laws if not law["passed"]]
-    return f"Laws broken ✗: {', '.join(broken)}" if broken else f"All {len(laws)} laws hold ✓ (Little, utilisation, flow, …: see --json)"
+    return (
+        f"Laws broken ✗: {', '.join(broken)}"
+        if broken
+        else f"All {len(laws)} laws hold ✓ (Little, utilisation, flow, …: see --json)"
+    )
 
 
 def _account(name: str) -> str:

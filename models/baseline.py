@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 SOLVED_WITHIN_DAYS = 0.05
 MAX_ITERATIONS = 6
 MAX_REJECTED_SHARE = 0.2
+MAX_OPEN_SHARE = 0.05
+"""With more of today's cases unfinished at the end of the run its mean is a bound, not a mean: no verdict."""
 MIN_PROPOSALS = 50
 """The gate judges the share of rejected draws from this many proposals on."""
 
@@ -151,6 +153,7 @@ class BaselineReport:
     rejected: int
     reasons: tuple[str, ...]
     passed: bool
+    problem: str = ""
 
 
 def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejected]) -> BaselineReport:
@@ -163,4 +166,9 @@ def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejec
     near = bool(solved) and abs(simulated - observed) <= units.seconds(baseline.tolerance) / DAY + 3 * error
     few = proposals < MIN_PROPOSALS or len(rejected) <= MAX_REJECTED_SHARE * proposals
     reasons = tuple(dict.fromkeys(r.reason for r in rejected))
-    return BaselineReport(observed, simulated, located, proposals, len(rejected), reasons, near and few and bool(solved))
+    unfinished = max((s.as_is.figures["open_share"] for s in solved), default=0.0)
+    problem = ""
+    if unfinished > MAX_OPEN_SHARE:
+        problem = f"{unfinished:.0%} of today's cases are not finished when the run ends; raise run_out_weeks (and warm_up_weeks)"
+    passed = near and few and bool(solved) and not problem
+    return BaselineReport(observed, simulated, located, proposals, len(rejected), reasons, passed, problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -116,24 +116,27 @@ def _types(case: schema.CaseFile) -> Iterator[Finding]:
 
 def _names_of_types(case: schema.CaseFile) -> Iterator[tuple[str, list[str]]]:
     for step in case.steps:
-        yield from _by_type(step, f"steps.{step.id}")
+        yield from ((place, list(share.types)) for place, share in _inside(step, f"steps.{step.id}", schema.ShareByType))
         if isinstance(step, schema.Ai):
             yield f"steps.{step.id}.type_effect", list(step.type_effect)
 
 
-def _by_type(node: object, place: str) -> Iterator[tuple[str, list[str]]]:
-    """Shares by type anywhere in a step: their place and the types they name."""
-    if isinstance(node, schema.ShareByType):
-        yield place, list(node.types)
+Kind = TypeVar("Kind")
+
+
+def _inside(node: object, place: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+    """Everything of a kind inside a part of the case, with its place."""
+    if isinstance(node, kind):
+        yield place, node
     elif isinstance(node, list):
         for i, item in enumerate(node, 1):
-            yield from _by_type(item, f"{place}.{i}")
+            yield from _inside(item, f"{place}.{i}", kind)
     elif isinstance(node, dict):
         for key, item in node.items():
-            yield from _by_type(item, f"{place}.{key}")
+            yield from _inside(item, f"{place}.{key}", kind)
     elif isinstance(node, schema.Strict) and not isinstance(node, schema.Belief):
         for field in type(node).model_fields:
-            yield from _by_type(getattr(node, field), f"{place}.{field}")
+            yield from _inside(getattr(node, field), place if field == "law" else f"{place}.{field}", kind)
 
 
 def _people(case: schema.CaseFile) -> Iterator[Finding]:
@@ -307,9 +310,17 @@ def _money(case: schema.CaseFile) -> Iterator[Finding]:
 
 
 def _sources(case: schema.CaseFile) -> Iterator[Finding]:
-    for leaf in leaves(case):
-        if leaf.parameter.source == "benchmark" and not leaf.parameter.cite:
-            yield Finding("E102", f"{leaf.path}.cite", "a benchmark needs its citation")
+    stated = [(leaf.path, leaf.parameter.source, leaf.parameter.cite) for leaf in leaves(case)]
+    parts = [
+        *((f"teams.{name}", team) for name, team in case.teams.items()),
+        *((f"systems.{name}", system) for name, system in case.systems.items()),
+        *((f"steps.{step.id}", step) for step in case.steps),
+    ]
+    for start, part in parts:
+        stated += [(place, law.source, law.cite) for place, law in _inside(part, start, schema.Empirical)]
+    for place, source, cite in stated:
+        if source == "benchmark" and not cite:
+            yield Finding("E102", f"{place}.cite", "a benchmark needs its citation")
 
 
 def _run(case: schema.CaseFile) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from models.values import (
     Quantity,
     SourceClass,
     Strict,
+    check_inherited,
     unit_problem,
 )  # fmt: skip
 
@@ -134,6 +135,11 @@ class Empirical(Strict):
     owner: str = Field("", description="who answers for it")
     inherited: str = Field("", description="the scenario it was copied from; it then counts as a guess")
     scale: Positive = Field(default_factory=lambda: Positive.model_validate(1.0), description="multiplies all durations")
+
+    @model_validator(mode="after")
+    def _copied_is_a_guess(self) -> Empirical:
+        check_inherited(self.inherited, self.source)
+        return self
 
     @model_validator(mode="after")
     def _rising(self) -> Empirical:

@@ -155,6 +155,13 @@ def or_plain(handler: GetJsonSchemaHandler, core: CoreSchema, types: list[str]) 
     return table
 
 
+def check_inherited(inherited: str, source: str) -> None:
+    """Refuses a value that was copied from another scenario and still claims a source of its own."""
+    if inherited and source != "guess":
+        message = 'a value copied from another scenario is a guess; leave "inherited" out once you checked it'
+        raise PydanticCustomError("form", message)
+
+
 class Parameter(Belief):
     """A belief with its source; or one per arm (`as_is`, `pilot`, `production`) and the `cause` that switches between them."""
 
@@ -178,10 +185,7 @@ class Parameter(Belief):
             if broken:
                 where = f"{arm} " if self.pilot is not None else ""
                 raise PydanticCustomError("range", "{message}", {"message": where + broken})
-        if self.inherited and self.source != "guess":
-            raise PydanticCustomError(
-                "form", 'a value copied from another scenario is a guess; leave "inherited" out once you checked it'
-            )
+        check_inherited(self.inherited, self.source)
         return self
 
     def _needs_value(self) -> bool:

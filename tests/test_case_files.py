@@ -43,6 +43,8 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"steps.answer.on_limit": "done"}, "E102", "steps.answer", '"on_limit" needs "limit"'),
     ({"steps.question.options.1.share": GONE}, "E102", "steps.question.options.1.share", "only the last option goes without"),
     ({"teams.clerks.headcount": {"value": 2, "source": "benchmark"}}, "E102", "teams.clerks.headcount.cite", "needs its citation"),
+    ({"steps.answer.time": {"kind": "empirical", "quantiles": [[0, "1 d"], [1, "2 d"]], "source": "benchmark"}},
+     "E102", "steps.answer.time.cite", "needs its citation"),
     ({"steps.done": {"id": "done", "kind": "wait", "time": "1 d"}}, "E102", "steps.done.next", 'end the list with kind = "end"'),
     ({"arrivals.month_end_factor": 2.0}, "E102", "arrivals", '"month_end_factor" needs "month_end_days"'),
     # wrong types and forms

@@ -31,7 +31,7 @@ app.add_typer(scenario_commands.app, name="scenario")
 CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file or a case folder")]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="the same seed gives the same figures")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
-ArmOption = Annotated[str, typer.Option(help="as_is, pilot or production")]
+ArmOption = Annotated[str, typer.Option(help="as_is (today), pilot or production (live)")]
 DEFAULT_DRAWS = 6
 
 
@@ -77,6 +77,7 @@ def known_arm(arm: str) -> Any:
     from models.parameters import ARMS
     from scenarios.problems import CaseError, Problem, nearest
 
+    arm = {"today": "as_is", "live": "production"}.get(arm, arm)
     if arm not in ARMS:
         raise CaseError("--arm", [Problem("E601", "", f'no arm "{arm}"', nearest(arm, ARMS))])
     return arm

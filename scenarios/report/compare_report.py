@@ -94,7 +94,8 @@ def text(result: Comparison) -> str:
         "",
         f"  {'':<30}{'B − A':>9}   {'between':<20}{'A':>9}{'B':>9}   futures needed (gain of pairing)",
     ]
-    for row in result.rows:
+    moved = [row for row in result.rows if row.difference.difference.low != 0 or row.difference.difference.high != 0]
+    for row in moved:
         d, pair = row.difference.difference, row.difference
         same = "   not distinguishable from nothing" if d.low <= 0 <= d.high and d.standard_error > 0 else ""
         gain = f"× {pair.gain:.0f}" if pair.gain < 1e6 else "exact"

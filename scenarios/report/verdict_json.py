@@ -129,7 +129,7 @@ def _baseline(study: VerdictStudy) -> dict[str, Any] | None:
         "located_share": rounded(report.located_share),
         "rejected_draws": report.rejected,
         "proposals": report.proposals,
-        "reasons": list(report.reasons),
+        "reasons": [*([report.problem] if report.problem else []), *report.reasons],
         "passed": report.passed,
     }
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.outcomes import target_level
+from models.baseline import MAX_OPEN_SHARE
+from models.decisions.verdict import DECISION_DRAWS
+from models.outcomes import met, target_level, target_value
 from models.schema import Ai, Arm
 from scenarios.files import LoadedCase
-from scenarios.report.basis import basis_line, sources_line
+from scenarios.report.basis import basis_line, source_counts, sources_line
 from scenarios.report.verdict_json import figure, mean_days
 from scenarios.study import VerdictStudy
 
@@ -57,10 +59,12 @@ def days_by_name(study: VerdictStudy, arm: Arm) -> dict[str, float]:
 
 
 def page(study: VerdictStudy, loaded: LoadedCase) -> str:
-    """The whole page."""
-    return "\n".join(
-        [*_answer(study), "", *_table(study), "", *_days(study), "", *_why(study), "", *_next(study), "", *_trust(study, loaded)]
-    )
+    """The whole page; without a verdict it says why, what to do, and on what it rests."""
+    if study.verdict.probability is None:
+        sections = [_answer(study), _next(study), _trust(study, loaded)]
+    else:
+        sections = [_answer(study), _table(study), _days(study), _why(study), _next(study), _trust(study, loaded)]
+    return "\n\n".join("\n".join(section) for section in sections)
 
 
 def _answer(study: VerdictStudy) -> Iterator[str]:
@@ -69,47 +73,58 @@ def _answer(study: VerdictStudy) -> Iterator[str]:
     yield ""
     yield f"  {question(study)}"
     yield ""
-    today = f" · today: {study.baseline.observed:.1f} d" if study.baseline else ""
-    if v.probability is None:
-        yield f"      NO VERDICT        promise: {_level(study)}{today}"
+    promise = f"promise: {in_target_unit(study, target_level(case))}"
+    if v.probability is None or v.low is None or v.high is None:
+        yield f"      NO VERDICT        {promise}" + (
+            f" · today: {study.baseline.observed:.1f} d on average" if study.baseline else ""
+        )
         yield f"      {_gate_reason(study)}"
         return
-    assert v.low is not None
-    assert v.high is not None
-    yield f"      {per_cent(v.probability)} likely   (between {per_cent(v.low)} and {per_cent(v.high)})          promise: {_level(study)}{today}"
+    today = in_target_unit(study, float(np.mean([target_value(case, r.arms["as_is"].figures) for r in study.results])))
+    kept, n = sum(met(case, r.arms["production"].figures) for r in study.results), len(study.results)
+    yield f"      {per_cent(v.probability)} likely   (between {per_cent(v.low)} and {per_cent(v.high)})          {promise} · today: {today}"
     if v.verdict == "preview":
-        yield f"      PREVIEW from {len(study.results)} simulated futures; so far: {CLASS_NAMES[v.would_be]}{_flips(study)}"
+        tendency = "too few to tell" if v.would_be == "open" else f"so far {CLASS_NAMES[v.would_be]}"
+        yield f"      PREVIEW: kept in {kept} of {n} simulated futures, {tendency}; a verdict takes {DECISION_DRAWS} (--draws {DECISION_DRAWS})"
     else:
-        yield f"      {CLASS_NAMES[v.verdict]}{_flips(study)}"
+        yield f"      {CLASS_NAMES[v.verdict]}: kept in {kept} of {n} simulated futures"
+    yield f"      {_rests_on(study)}"
 
 
 def question(study: VerdictStudy) -> str:
     """The promise as a question."""
     case, target = study.case, study.case.target
     first, last = target.weeks
-    weeks = f"weeks {first}–{last} after go-live"
+    weeks, level = f"weeks {first}–{last} after go-live", in_target_unit(study, target_level(case))
     if target.statistic == "share_within":
-        return f"Will {per_cent(target_level(case))} of the {case.cases_word} be done within {target.within}, {weeks}?"
-    return f"Will {case.cases_word} be done within {_level(study)} {STATISTIC_NAMES[target.statistic]}, {weeks}?"
+        return f"Will {level} of the {case.cases_word} be done within {target.within}, {weeks}?"
+    return f"Will {case.cases_word} be done within {level} {STATISTIC_NAMES[target.statistic]}, {weeks}?"
 
 
-def _level(study: VerdictStudy) -> str:
-    level = target_level(study.case)
-    return per_cent(level) if study.case.target.statistic == "share_within" else f"{level:.1f} d"
+def in_target_unit(study: VerdictStudy, value: float) -> str:
+    """A value of the promised measure in words: days or per cent."""
+    return per_cent(value) if study.case.target.statistic == "share_within" else f"{value:.1f} d"
 
 
 def _gate_reason(study: VerdictStudy) -> str:
     report = study.baseline
     assert report is not None
+    if report.problem:
+        return f"{report.problem}."
     if report.rejected:
-        most = report.reasons[0]
-        return f"In {report.rejected} of {report.proposals} futures your figures cannot produce today's {report.observed:.1f} days. Most often: {most}."
+        futures = (
+            f"In {report.rejected} of {report.proposals} futures your figures cannot produce today's {report.observed:.1f} days."
+        )
+        return f"{futures} Most often: {report.reasons[0]}."
     return f"The simulation gives {report.simulated:.1f} days for today, {report.observed:.1f} were observed: your figures do not fit together yet."
 
 
-def _flips(study: VerdictStudy) -> str:
-    answers = {e.met for e in study.extremes}
-    return "  – and it depends on where the unlocated days lie" if len(answers) > 1 else "  – resting on guesses: see below"
+def _rests_on(study: VerdictStudy) -> str:
+    counts = source_counts(study.case)
+    guesses = f"{counts['guess']} of {sum(counts.values())} numbers are guesses"
+    if len({e.met for e in study.extremes}) > 1:
+        return f"The answer depends on where the days lie that nobody has located (see Why); {guesses}."
+    return f"It rests on what is assumed: {guesses}."
 
 
 ROWS = (
@@ -117,48 +132,45 @@ ROWS = (
     ("half done within, d", "median_cycle_time_days", "{:.1f}"),
     ("9 of 10 within, d", "p90_cycle_time_days", "{:.1f}"),
     ("within the promise", "share_within_target", "{:.0%}"),
-    ("no hand on it", "straight_through_share", "{:.0%}"),
+    ("touched by nobody", "straight_through_share", "{:.0%}"),
     ("cost a case", "cost_per_case", "{:.2f}"),
 )
 
 
 def _table(study: VerdictStudy) -> Iterator[str]:
-    if not study.results:
-        return
-    yield f"  {'':<22}{'today':>10}{'as in the pilot':>18}{'live':>10}   range"
+    money = study.case.money
+    yield f"  {'':<22}{'today':>10}{'as in the pilot':>18}{'live':>10}   9 of 10 futures"
     for label, name, form in ROWS:
         cells = {arm: np.asarray(figure(study, arm, name)) for arm in ARM_NAMES}
+        if name == "cost_per_case" and not any(values.any() for values in cells.values()):
+            continue
+        shown = f"cost a {study.case.case_word}, {money.currency}" if name == "cost_per_case" else label
         low, high = np.quantile(cells["production"], [0.05, 0.95])
         today, pilot, live = (form.format(cells[arm].mean()) for arm in ARM_NAMES)
-        yield f"  {label:<22}{today:>10}{pilot:>18}{live:>10}   {form.format(low)} to {form.format(high)}"
+        yield f"  {shown:<22}{today:>10}{pilot:>18}{live:>10}   {form.format(low)} to {form.format(high)}"
 
 
 def _days(study: VerdictStudy) -> Iterator[str]:
-    if not study.results:
-        return
     yield "  Where the days go, live (today in brackets)"
-    today = days_by_name(study, "as_is")
-    live = days_by_name(study, "production")
+    today, live = days_by_name(study, "as_is"), days_by_name(study, "production")
     largest = max(live.values())
     for name, days in live.items():
         if days >= 0.05 or today.get(name, 0.0) >= 0.05:
-            bar = "█" * max(1, round(BAR * days / largest))
+            bar = "█" * round(BAR * days / largest)
             yield f"  {bar:<{BAR}} {name:<32}{days:5.1f}   ({today.get(name, 0.0):.1f}){_export(study, name)}"
-    small = sum(d for n, d in live.items() if d < 0.05 and today.get(n, 0.0) < 0.05)
-    if small:
-        yield f"  {'':<{BAR}} {'all else':<32}{small:5.2f}"
 
 
 def _export(study: VerdictStudy, name: str) -> str:
-    if name != ACCOUNT_NAMES["unlocated"] or study.case.baseline is None:
-        return ""
-    places = [p.export for p in study.case.baseline.places.values() if p.export]
-    return f"   ← export: {places[0]}" if places else ""
+    places = exports(study)
+    return f"   ← start with: {places[0]}" if name == ACCOUNT_NAMES["unlocated"] and places else ""
+
+
+def exports(study: VerdictStudy) -> list[str]:
+    """The pairs of dates that would locate days, one for each place."""
+    return [p.export for p in study.case.baseline.places.values() if p.export] if study.case.baseline else []
 
 
 def _why(study: VerdictStudy) -> Iterator[str]:
-    if not study.results:
-        return
     yield "  Why"
     for sentence in reasons(study):
         yield f"   · {sentence}"
@@ -166,65 +178,92 @@ def _why(study: VerdictStudy) -> Iterator[str]:
 
 def reasons(study: VerdictStudy) -> Iterator[str]:
     """The mechanism in sentences made of the model's own figures."""
-    case = study.case
-    accuracy = next((s.accuracy.in_arm("pilot").uncertain().median for s in case.steps if isinstance(s, Ai)), None)
-    accepted, ai = (float(np.mean(figure(study, "production", n))) for n in ("accepted_share", "ai_share"))
-    if accuracy is not None:
-        yield (
-            f"{per_cent(accuracy)} accuracy in the pilot: live, {per_cent(ai)} of the {case.cases_word} reach the AI and "
-            f"{per_cent(accepted)} pass without review."
-        )
+    yield from _level_and_coverage(study)
     today, live = days_by_name(study, "as_is"), days_by_name(study, "production")
     saved = {n: today.get(n, 0.0) - live.get(n, 0.0) for n in {*today, *live}}
-    gains = [(n, d) for n, d in sorted(saved.items(), key=lambda item: -item[1]) if d >= 0.05]
+    gains = [(n, d) for n, d in sorted(saved.items(), key=lambda item: (-item[1], item[0])) if d >= 0.05]
     if gains:
         yield "That saves " + ", ".join(f"{d:.1f} d ({n})" for n, d in gains[:4]) + "."
-    losses = [(n, -d) for n, d in sorted(saved.items(), key=lambda item: item[1]) if d <= -0.05]
+    losses = [(n, -d) for n, d in sorted(saved.items(), key=lambda item: (item[1], item[0])) if d <= -0.05]
     if losses:
         yield "It adds " + ", ".join(f"{d:.1f} d ({n})" for n, d in losses[:3]) + "."
     largest, days = next(iter(live.items()))
-    yield f"Most of what remains: {largest}, {days:.1f} of {sum(live.values()):.1f} days."
+    yield f"The largest part of what remains: {largest}, {days:.1f} of {sum(live.values()):.1f} days."
+    measure = {"mean": "the mean", "median": "the median", "p90": "the time for 9 of 10", "share_within": "the share in time"}
     if study.perfect is not None:
-        best = study.perfect.figures["mean_cycle_time_days"]
-        yield f"With an AI that is never wrong the mean would be {best:.1f} d (all other figures at their middle values)."
-    if study.extremes:
-        ends = [
-            f"{e.place} {e.production.figures['mean_cycle_time_days']:.1f} d"
-            + ("" if e.share > 0.995 else f" ({per_cent(e.share)} of them fit there)")
-            for e in study.extremes
-        ]
-        yield f"If the unlocated days all lay at one place, the live mean would be: {', '.join(ends)}."
-    if study.baseline is not None:
-        yield f"Located by sources: {per_cent(study.baseline.located_share)} of today's {study.baseline.observed:.1f} days."
+        best = in_target_unit(study, target_value(study.case, study.perfect.figures))
+        yield f"With an AI that is never wrong {measure[study.case.target.statistic]} would be {best} (all other figures at their middle values)."
+    yield from _unlocated(study, measure[study.case.target.statistic])
+
+
+def _level_and_coverage(study: VerdictStudy) -> Iterator[str]:
+    case = study.case
+    first = next((s for s in case.steps if isinstance(s, Ai)), None)
+    if first is None:
+        return
+    accuracy, field = first.accuracy.in_arm("pilot").uncertain().median, " per field" if first.measured == "per_field" else ""
+    names = ("ai_share", "accepted_share", "straight_through_share")
+    ai, accepted, untouched = (float(np.mean(figure(study, "production", n))) for n in names)
+    yield (
+        f"{per_cent(accuracy)} accuracy{field} in the pilot: live, {per_cent(ai)} of the {case.cases_word} reach the AI, {per_cent(accepted)} pass "
+        f"without review, and {per_cent(untouched)} are touched by no team (of the others that pass, some become exceptions later)."
+    )
+
+
+def _unlocated(study: VerdictStudy, measure: str) -> Iterator[str]:
+    """What the days that nobody has located do to the answer."""
+    report = study.baseline
+    if report is None or not study.extremes:
+        return
+    lost = 1 - report.located_share
+    ends = [
+        f'"{e.place}" {in_target_unit(study, target_value(study.case, e.production.figures))}'
+        + ("" if e.share > 0.995 else f" ({per_cent(e.share)} of them, its limit)")
+        for e in study.extremes
+    ]
+    yield f"{per_cent(lost)} of today's {report.observed:.1f} days are at no known place. The AI is assumed to shorten them only at the steps it takes over."
+    yield f"If they all lay at one step, {measure} live would be: {', '.join(ends)}."
 
 
 def _next(study: VerdictStudy) -> Iterator[str]:
     yield "  Next"
-    number = 1
-    baseline = study.case.baseline
-    if baseline is not None and baseline.places and study.results:
+    for number, line in enumerate(_actions(study), 1):
+        yield f"   {number}. {line}"
+
+
+def _actions(study: VerdictStudy) -> Iterator[str]:
+    case = study.case
+    if study.verdict.probability is None:
+        yield "correct the figures named above, or today's result; then ask again"
+        return
+    pairs = exports(study)
+    if pairs:
         lost = float(np.mean([r.solved.unlocated_days for r in study.results if r.solved]))
-        exports = "; ".join(p.export for p in baseline.places.values() if p.export)
-        yield f"   {number}. export two dates per {study.case.case_word} (locates {lost:.1f} of {study.baseline.observed if study.baseline else 0:.1f} d): {exports}"
-        number += 1
-    never = [t.label or n for n, t in study.case.types.items() if not t.piloted]
+        yield f"export dates per {case.case_word} (together they locate {lost:.1f} days), starting with: {'; '.join(pairs)}"
+    never = [t.label or n for n, t in case.types.items() if not t.piloted]
     if never:
-        yield f"   {number}. run the AI beside today's process for 30 days on: {', '.join(never)}"
-        number += 1
-    yield f"   {number}. replace guesses by measurements, widest first (pilotproof scenario show {study.case.name})"
+        yield f"run the AI beside today's process for 30 days on the types never piloted: {'; '.join(never)}"
+    if source_counts(case)["guess"]:
+        yield f"replace the guesses by what you know: pilotproof scenario show {case.name} lists them with their ranges"
 
 
 def _trust(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
-    laws = "laws hold ✓" if not study.laws else f"laws broken ✗ ({', '.join(sorted({law.name for law in study.laws}))})"
-    error = study.verdict.standard_error
-    precision = f" (±{100 * 1.645 * error:.0f} points)" if error else ""
-    base = ""
-    if study.baseline is not None:
+    facts = [f"{len(study.results)} simulated futures"]
+    if study.results:
+        facts.append(
+            "laws of queues hold ✓"
+            if not study.laws
+            else f"laws broken ✗ ({', '.join(sorted({law.name for law in study.laws}))})"
+        )
+        still_open = max(r.arms[a].figures["open_share"] for r in study.results for a in ARM_NAMES)
+        facts.append(
+            f"at most {100 * still_open:.1f} % of cases unfinished at the end {'✓' if still_open <= MAX_OPEN_SHARE else '✗'}"
+        )
+    if study.baseline is not None and study.results:
         mark = "✓" if study.baseline.passed else "✗"
-        base = f" · today's {study.baseline.observed:.1f} d: simulated {study.baseline.simulated:.1f} d {mark}"
-    still_open = max((r.arms[a].figures["open_share"] for r in study.results for a in ARM_NAMES), default=0.0)
+        facts.append(f"today's {study.baseline.observed:.1f} d comes out as {study.baseline.simulated:.1f} d {mark}")
     yield "  Can I trust this?"
-    yield f"   {laws}{base} · {len(study.results)} simulated futures{precision} · {100 * still_open:.1f} % of cases unfinished at most"
+    yield f"   {' · '.join(facts)}"
     if study.baseline is not None and study.baseline.rejected:
         yield f"   {study.baseline.rejected} of {study.baseline.proposals} combinations of figures could not produce today's result and were left out"
     yield f"   {sources_line(study.case)}"

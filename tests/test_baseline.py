@@ -23,10 +23,15 @@ def baseline(places: Mapping[str, Any] = PLACES, **more: Any) -> Baseline:
     return Baseline.model_validate({"observed": "14 d", "standard_error": "0.4 d", "places": dict(places), **more})
 
 
-def seen(mean: float, step_days: Mapping[str, float] | None = None, visits: Mapping[str, float] | None = None) -> Outcome:
+def seen(
+    mean: float,
+    step_days: Mapping[str, float] | None = None,
+    visits: Mapping[str, float] | None = None,
+    open_share: float = 0.0,
+) -> Outcome:
     """An outcome of which only the mean, the days and the visits by step count."""
     empty = np.empty(0, dtype=np.int64)
-    figures = {"mean_cycle_time_days": mean}
+    figures = {"mean_cycle_time_days": mean, "open_share": open_share}
     return Outcome(figures, {}, step_days or {}, visits or {}, {}, {}, {}, {}, {}, empty, empty)
 
 
@@ -255,3 +260,12 @@ def test_one_run_is_calibrated_at_the_middle_values():
     assert result.baseline is not None
     assert result.baseline.passed
     assert abs(result.baseline.simulated - 3.0) <= b.SOLVED_WITHIN_DAYS
+
+
+@pytest.mark.parametrize(("open_share", "passed"), [(0.0, True), (0.05, True), (0.06, False)])
+def test_a_mean_of_unfinished_cases_carries_no_verdict(open_share: float, passed: bool) -> None:
+    """Above 5 % the mean is a lower bound, and solving for it would put the missing days at the wrong place."""
+    solved = b.Solved(14.0, 2.0, {}, {}, seen(14.0, open_share=open_share))
+    found = b.report(baseline(), [solved], [])
+    assert found.passed is passed
+    assert ("run_out_weeks" in found.problem) is not passed

@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "plain.toml").write_text(case, encoding="utf-8")
     head, target, rest = case.partition("[run]")
     (home / "permits.toml").write_text(head + baseline + target + rest, encoding="utf-8")
-    (home / "fewer_clerks.toml").write_text(what_if, encoding="utf-8")
+    (home / "faster_decisions.toml").write_text(what_if, encoding="utf-8")
     return home
 
 

@@ -19,7 +19,7 @@ from simulator.clock import DAY
 from simulator.draws import Entity, entity_of, purpose_of, uniforms
 
 Floats = NDArray[np.float64]
-SOLVED_WITHIN_DAYS = 0.05
+SOLVED_WITHIN_DAYS = 0.1
 MAX_ITERATIONS = 6
 MAX_REJECTED_SHARE = 0.2
 MAX_OPEN_SHARE = 0.05

@@ -501,7 +501,7 @@ def merged_marks(at_fork: int, branches: list[int]) -> int:
 class Uniforms:
     """The addressed uniforms of a run: one by one where few cases come, for all cases at once where many do."""
 
-    SINGLE = 300
+    SINGLE = 100
     """Numbers drawn one by one at an address before a block for all cases pays."""
 
     def __init__(self, program: Program, future: Future) -> None:

@@ -59,3 +59,12 @@ def test_frames_are_tidy_and_agree_with_each_other() -> None:
     done = visits[visits.case.isin(cases.index[cases.finished])]
     spent = (done.ended_days - done.entered_days).groupby(done.case).sum()
     assert abs(spent - cases.cycle_days[spent.index]).max() < 1e-9
+
+
+def test_the_readme_shows_the_shipped_case_at_the_default_number_of_futures() -> None:
+    """`make docs` prints it anew after a change."""
+    from scenarios.cli.main import DEFAULT_DRAWS
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"hash {pp.load('invoice_processing').hash} " in readme
+    assert f"of {DEFAULT_DRAWS} simulated futures" in readme

@@ -144,7 +144,7 @@ def _table(study: VerdictStudy) -> Iterator[str]:
         cells = {arm: np.asarray(figure(study, arm, name)) for arm in ARM_NAMES}
         if name == "cost_per_case" and not any(values.any() for values in cells.values()):
             continue
-        shown = f"cost a {study.case.case_word}, {money.currency}" if name == "cost_per_case" else label
+        shown = f"cost per {study.case.case_word}, {money.currency}" if name == "cost_per_case" else label
         low, high = np.quantile(cells["production"], [0.05, 0.95])
         today, pilot, live = (form.format(cells[arm].mean()) for arm in ARM_NAMES)
         yield f"  {shown:<22}{today:>10}{pilot:>18}{live:>10}   {form.format(low)} to {form.format(high)}"

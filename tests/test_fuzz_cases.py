@@ -94,7 +94,7 @@ def _damage(draw: st.DrawFn, data: dict[str, Any], paths: list[tuple[Any, ...]],
                 parent[key] = copy.deepcopy(_at(data, other))
             except (KeyError, IndexError, TypeError):
                 parent[key] = old
-        case "scale" if isinstance(old, int | float) and not isinstance(old, bool):
+        case "scale" if isinstance(old, int | float) and not isinstance(old, bool) and abs(old) < 1e100:
             parent[key] = draw(st.sampled_from([-old, old * 1e6, old / 1e6, old + 1, old * 3]))
         case _:
             parent[key] = copy.deepcopy(draw(ANYTHING))

@@ -225,7 +225,7 @@ def test_ctrl_c_ends_with_130_and_one_word():
     process = subprocess.Popen(
         [*COMMAND, "run", SMALL, "--replications", "100000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits it ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 – a background job inherits it ignored
     )  # fmt: skip
     time.sleep(4)
     process.send_signal(signal.SIGINT)

@@ -168,7 +168,7 @@ def trace(
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
-    """One case's story, hour by hour, with the reason of each wait."""
+    """One case from arrival to end: at which step it was, and whether its time was work, waiting, or closed hours."""
     chosen, loaded = known_arm(arm), load(case)
     from scenarios.report import trace_report
 

@@ -1,38 +1,45 @@
-"""`trace`: one case's story, hour by hour, with the reason of each wait."""
+"""`trace`: one case's story, hour by hour: where it was, and what its time was."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
 import numpy as np
 
+from models import units
 from models.schema import Arm, CaseFile
 from scenarios.files import LoadedCase
 from scenarios.problems import CaseError, Problem
 from scenarios.report.basis import basis, basis_line
-from scenarios.report.verdict_text import ARM_NAMES, account_name
+from scenarios.report.trace_words import Part, Teller, facts, place
+from scenarios.report.verdict_text import ARM_NAMES
 from scenarios.store import SolvedCache
-from scenarios.study import Run, replicate_one
+from scenarios.study import replicate_one
 from simulator.clock import HOUR
-from simulator.ledger import OPEN, Result
-from simulator.program import F, Op
+from simulator.ledger import OPEN
 from simulator.summary import arrival_weeks, cycle_seconds, longest_path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One visit: when it began, what it was, how long it took and why."""
+    """One visit: when it began, where, and its time in parts; `step` is the technical id, `label` its name on screen."""
 
     when: str
     step: str
-    waited_hours: float
-    took_hours: float
-    reason: str
+    label: str
+    parts: tuple[Part, ...]
+    remark: str
     on_longest_path: bool
+
+    @property
+    def hours(self) -> float:
+        return sum(part.hours for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ def story(loaded: LoadedCase, arm: Arm, number: int, seed: int) -> Story:
             "--case", [Problem("E601", "", f"there are {len(chosen)} cases in the target weeks", f"0 to {len(chosen) - 1}")]
         )
     k = int(chosen[number])
+    teller, path = Teller(run), longest_path(run.ledger)
     c, program = run.ledger.cases, run.ledger.program
     ended = int(c["ended"][k])
     return Story(
@@ -72,7 +80,7 @@ def story(loaded: LoadedCase, arm: Arm, number: int, seed: int) -> Story:
         float(cycle_seconds(run.ledger)[k] / (24 * HOUR)),
         "still open" if ended == OPEN else program.results[int(c["end_result"][k])],
         tuple(m for i, m in enumerate(program.marks) if int(c["marks"][k]) >> i & 1),
-        tuple(_event(loaded.case, run, int(row)) for row in np.flatnonzero(run.ledger.visits["case"] == k)),
+        tuple(_event(teller, int(row), bool(path[row])) for row in np.flatnonzero(run.ledger.visits["case"] == k)),
     )  # fmt: skip
 
 
@@ -81,55 +89,19 @@ def _when(case: CaseFile, second: int) -> str:
     return (start + timedelta(seconds=second)).strftime("%a %Y-%m-%d %H:%M")
 
 
-def _event(case: CaseFile, run: Run, row: int) -> Event:
-    v, program = run.ledger.visits, run.ledger.program
-    entered, started, ended = (int(v[n][row]) for n in ("entered", "started", "ended"))
-    until = program.stop if ended == OPEN else ended
-    begin = until if started == OPEN else started
-    return Event(
-        _when(case, entered),
-        program.step_ids[int(v["step"][row])],
-        (begin - entered) / HOUR,
-        (until - begin) / HOUR,
-        _reason(run, row, entered, begin),
-        bool(longest_path(run.ledger)[row]),
-    )
+def _event(teller: Teller, row: int, on_longest_path: bool) -> Event:
+    case, step = teller.run.case, teller.program.step_ids[teller.column("step", row)]
+    when = _when(case, teller.column("entered", row))
+    return Event(when, step, place(case, step), tuple(teller.parts(row)), teller.remark(row), on_longest_path)
 
 
-def _reason(run: Run, row: int, entered: int, begin: int) -> str:
-    v, program = run.ledger.visits, run.ledger.program
-    step, pool, result = (int(v[n][row]) for n in ("step", "pool", "result"))
-    what = getattr(program.workflow.steps[step], "account", "")
-    parts = [] if program.steps[step, F.OP] == Op.SERVE else [account_name(what)]
-    if pool >= 0 and begin > entered:
-        parts.append(_queue_reason(run, row, pool, entered))
-    closed = int(v["closed_seconds"][row])
-    if closed:
-        parts.append(f"{closed / HOUR:.1f} h of it outside working hours")
-    if v["visit"][row]:
-        parts.append(f"visit {int(v['visit'][row]) + 1}")
-    endings = {
-        Result.TIMED_OUT: "limit reached",
-        Result.FAILED: "all attempts failed",
-        Result.BACK_OFF: "pause before the next attempt",
-        Result.OPEN: "not finished",
-    }
-    parts += [text for key, text in endings.items() if result == key]
-    return "; ".join(parts)
-
-
-def _queue_reason(run: Run, row: int, pool: int, entered: int) -> str:
-    """Who was in front when the case came: units busy, cases waiting, or a closed pool."""
-    v, name = run.ledger.visits, run.ledger.program.pool_names[pool]
-    others = (v["pool"] == pool) & (np.arange(len(v["case"])) != row)
-    start = np.where(v["started"] == OPEN, 2**62, v["started"])
-    end = np.where(v["ended"] == OPEN, 2**62, v["ended"])
-    busy = int((others & (start <= entered) & (end > entered)).sum())
-    ahead = int((others & (v["entered"] <= entered) & (np.minimum(start, end) > entered)).sum())
-    capacity = run.ledger.future.capacity[pool]
-    if not capacity.open_time().is_open(entered):
-        return f"{name} closed when it came, {ahead} ahead"
-    return f"{name} busy: {busy} in work, {ahead} ahead"
+def in_all(story: Story) -> dict[str, float]:
+    """Hours by what the time was, along the longest path, the largest first; they add up to the case's time."""
+    hours: dict[str, float] = {}
+    for event in story.events:
+        for part in event.parts if event.on_longest_path else ():
+            hours[part.what] = hours.get(part.what, 0.0) + part.hours
+    return dict(sorted(hours.items(), key=lambda item: -item[1]))
 
 
 def as_json(story: Story) -> dict[str, Any]:
@@ -143,13 +115,17 @@ def as_json(story: Story) -> dict[str, Any]:
         "cycle_days": round(story.cycle_days, 6),
         "result": story.result,
         "marks": list(story.marks),
+        "hours": {what: round(hours, 6) for what, hours in in_all(story).items()},
         "events": [
             {
                 "when": e.when,
                 "step": e.step,
-                "waited_hours": round(e.waited_hours, 6),
-                "took_hours": round(e.took_hours, 6),
-                "reason": e.reason,
+                "label": e.label,
+                "hours": round(e.hours, 6),
+                "parts": [
+                    {"account": p.account, "what": p.what, "hours": round(p.hours, 6), "detail": p.detail} for p in e.parts
+                ],
+                "remark": e.remark,
                 "on_longest_path": e.on_longest_path,
             }
             for e in story.events
@@ -159,13 +135,45 @@ def as_json(story: Story) -> dict[str, Any]:
 
 
 def text(story: Story) -> str:
-    """The story to read."""
-    word = story.loaded.case.case_word
-    head = f"{word} {story.number}, type {story.type}, {ARM_NAMES[story.arm]}: arrived {story.arrived}, {story.cycle_days:.2f} days, {story.result}"
-    lines = [head, "", f"  {'when':<22}{'step':<28}{'waited h':>9}{'took h':>9}  why"]
-    for e in story.events:
-        aside = "" if e.on_longest_path else " (not on the longest path)"
-        lines.append(f"  {e.when:<22}{e.step:<28}{e.waited_hours:>9.2f}{e.took_hours:>9.2f}  {e.reason}{aside}")
+    """The story to read; what stands in square brackets is the name in the case file and in the tables of `run --out`."""
+    case = story.loaded.case
+    kind = case.types[story.type].label or story.type
+    yours = [f"{e.label} [{e.step}]" for e in story.events]
+    width = max(map(len, yours), default=4)
+    lines = [
+        f"{case.case_word} {story.number}, {kind}, {ARM_NAMES[story.arm]}: arrived {story.arrived}, {story.cycle_days:.2f} days, {story.result}",
+        "",
+        f"  {'when':<22}{'step':<{width}}{'time':>11}  what it was",
+        *(
+            f"  {e.when:<22}{name:<{width}}{_length(e.hours):>11}  {_what(e)}"
+            for e, name in zip(story.events, yours, strict=True)
+        ),
+        "",
+        *_wrapped(f"in all: {' · '.join(f'{_length(hours)} {what}' for what, hours in in_all(story).items() if hours > 0)}"),
+    ]
     if story.marks:
-        lines += ["", f"  facts at the end: {', '.join(story.marks)}"]
+        lines += ["", "  facts at the end", *(f"   · {fact}" for fact in facts(case, story.marks))]
     return "\n".join([*lines, "", f"  {basis_line(story.loaded, story.seed)}"])
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, 120, initial_indent="  ", subsequent_indent="    ")
+
+
+def _what(event: Event) -> str:
+    """The parts of a visit in words, each with its length if there are several."""
+    return "; ".join(
+        filter(None, (*_parts(event.parts), event.remark, "" if event.on_longest_path else "not on the longest path"))
+    )
+
+
+def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        length = f"{_length(part.hours)} " if len(parts) > 1 else ""
+        yield f"{length}{part.what}" + (f" ({part.detail})" if part.detail else "")
+
+
+def _length(hours: float) -> str:
+    """Hours in the unit that reads best, three digits."""
+    number, unit = units.duration_text(round(hours * HOUR)).split()
+    return f"{float(number):.3g} {unit}"

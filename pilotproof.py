@@ -92,8 +92,15 @@ def verdict_data(case: LoadedCase, study: VerdictStudy) -> dict[str, Any]:
     return as_json(study, case)
 
 
-def compare(first: LoadedCase, second: LoadedCase, arm: Arm = "production", replications: int = 8, seed: int = 7) -> Comparison:
-    """Paired differences of two cases over the same futures."""
+def compare(
+    first: LoadedCase,
+    second: LoadedCase,
+    arm: Arm = "production",
+    replications: int = 8,
+    seed: int = 7,
+    draws: int | None = None,
+) -> Comparison:
+    """Paired differences of two cases over the same futures; with `draws` also the chance that each keeps its promise."""
     from scenarios.report.compare_report import compare as pair
 
-    return pair(first, second, arm, replications, seed)
+    return pair(first, second, arm, replications, seed, draws=draws)

@@ -33,6 +33,7 @@ SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="the same se
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
 ArmOption = Annotated[str, typer.Option(help="as_is (today), pilot or production (live)")]
 DEFAULT_DRAWS = 6
+PAIRS = 8
 
 
 def load(name: str) -> LoadedCase:
@@ -144,16 +145,27 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="a case")],
     second: Annotated[str, typer.Argument(metavar="B", help="another case, for example one that extends A")],
     arm: ArmOption = "production",
-    replications: Annotated[int, typer.Option(min=2, max=100_000)] = 8,
+    replications: Annotated[
+        int | None, typer.Option(min=2, max=100_000, help=f"futures at the middle values  [default: {PAIRS}]")
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(min=2, max=100_000, help="instead: futures in which the uncertain numbers vary; tells the chance"),
+    ] = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
-    """Two cases over the same futures: paired differences, what they would need, and what common random numbers gain."""
+    """Two cases over the same futures: the chance that the promise is kept, and how every figure differs."""
+    from scenarios.problems import CaseError, Problem
+
+    if replications is not None and draws is not None:
+        raise CaseError("--draws", [Problem("E601", "", "cannot be combined with --replications", "name one of them")])
     chosen, a, b = known_arm(arm), load_to_run(first), load_to_run(second)
     from scenarios.report import compare_report
 
+    show = progress_on(sys.stderr, not as_json)
     with running(a, b):
-        result = compare_report.compare(a, b, chosen, replications, seed, progress_on(sys.stderr, not as_json))
+        result = compare_report.compare(a, b, chosen, replications or PAIRS, seed, show, draws)
     if as_json:
         print_json(compare_report.as_json(result))
     else:

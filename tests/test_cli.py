@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -71,15 +72,21 @@ def refused(result: Result, code: str) -> str:
 # -- start-up
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["scenario", "--help"], ["scenario", "list"], ["verdict", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["scenario", "--help"], ["scenario", "list"], ["verdict", "--help"]]
+)
 def test_help_and_list_load_nothing_heavy(arguments):
-    """pydantic is loaded by typer itself for a command's options; plain help does without."""
+    """pydantic is loaded by typer itself for a command's options; plain help and the version do without."""
     heavy = HEAVY if len(arguments) > 1 else (*HEAVY, "pydantic")
     program = f"import sys; sys.argv = ['pilotproof', *{arguments!r}]\nfrom scenarios.cli.main import main\n"
     program += f"try: main()\nexcept SystemExit: print([m for m in {heavy!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_that_of_the_package():
+    assert run("--version") == Result(0, f"pilotproof {version('pilotproof')}\n", "")
 
 
 def test_without_a_command_it_prints_help():

@@ -36,6 +36,21 @@ DEFAULT_DRAWS = 6
 PAIRS = 8
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from scenarios.version import package_version
+
+        typer.echo(f"pilotproof {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Print name and version.")] = False,
+) -> None:
+    """Options of the program itself."""
+
+
 def load(name: str) -> LoadedCase:
     """Loads a case; heavy imports happen here, not at start."""
     from scenarios.files import load as load_case

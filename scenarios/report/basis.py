@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, version
 
 from models.parameters import leaves
 from models.schema import CaseFile
 from scenarios.files import LoadedCase
+from scenarios.version import package_version
 
 CLASSES = ("measured", "elicited", "benchmark", "guess")
-
-
-def package_version() -> str:
-    """The installed version."""
-    try:
-        return version("pilotproof")
-    except PackageNotFoundError:
-        return "0.1.0+source"
 
 
 def source_counts(case: CaseFile) -> dict[str, int]:

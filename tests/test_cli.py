@@ -15,10 +15,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from case_builder import SMALL_FILE
+from typer.main import get_command
 
 from scenarios.cli import main as main_module
 from scenarios.files import load
@@ -101,6 +103,18 @@ def test_every_command_has_a_sentence_of_help():
     for group in ([], ["scenario"]):
         lines = run(*group, "--help").stdout.split("Commands:\n")[1].splitlines()
         assert all(re.match(r"  \w+ +\w+", line) for line in lines if line), lines
+
+
+def test_the_readme_lists_every_command_with_options_that_exist():
+    group: Any = get_command(main_module.app)
+    commands = {name: c for name, c in group.commands.items() if name != "scenario"}
+    commands |= {f"scenario {name}": c for name, c in group.commands["scenario"].commands.items()}
+    rows = re.findall(r"^\| `pilotproof (.*?)` \|(.*)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {" ".join(line.split()[: 2 if line.startswith("scenario") else 1]): f"{line} {words}" for line, words in rows}
+
+    assert set(named) == set(commands)
+    for name, text in named.items():
+        assert set(re.findall(r"--\w+", text)) <= {option for p in commands[name].params for option in p.opts}, name
 
 
 # -- bad input

@@ -54,6 +54,16 @@ def new_file(file: Path, source: str, extend: bool) -> None:
     write_atomically(file, text)
 
 
+def own_file(file: Path) -> Path:
+    """The file itself, or the one in a case folder. Raises CaseError (E601) for the name of a shipped scenario."""
+    name = str(file)
+    if name in shipped_names() and not file.exists():
+        remedy = f"copy it first: pilotproof scenario new my_{name}.toml --from {name}"
+        raise CaseError(name, [Problem("E601", "", "is a shipped scenario and read-only", remedy)])
+    inner = file / "case.toml"
+    return inner if inner.is_file() else file
+
+
 def name_of(stem: str) -> str:
     """A valid case name made of a file name: `Köln 2027` becomes `koln_2027`."""
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()

@@ -141,6 +141,9 @@ def test_the_readme_lists_every_command_with_options_that_exist():
         (["scenario", "diff", SMALL, "nowhere"], "E100", "no such file"),
         (["scenario", "fmt", "nowhere.toml"], "E100", "cannot be read"),
         (["scenario", "fmt", "."], "E100", "cannot be read"),
+        (["scenario", "fmt", "claims_intake"], "E601", "is a shipped scenario and read-only"),
+        (["scenario", "fmt", "claims_intake"], "E601", "scenario new my_claims_intake.toml --from claims_intake"),
+        (["scenario", "fmt", "claims_intake", "--check"], "E601", "read-only"),
         (["scenario", "new", "x.toml", "--from", "nowhere"], "E100", "no such file"),
         (["scenario", "new", "no/such/folder/x.toml"], "E601", "its folder does not exist"),
         (["scenario", "new", SMALL], "E601", "exists already"),
@@ -321,6 +324,23 @@ def test_fmt_says_what_it_did_and_check_changes_nothing(tmp_path):
     assert run("scenario", "fmt", "case.toml", cwd=tmp_path).stdout == "case.toml: in canonical form\n"
     assert "# why\n[run]" in file.read_text()
     assert load(str(file)).hash == meaning
+
+
+def test_fmt_takes_a_case_folder_and_prefers_an_own_file_to_a_shipped_name(tmp_path):
+    text = SMALL_FILE.read_text().replace('level = "3 d"', "level='3 d'")
+    for file in (tmp_path / "folder" / "case.toml", tmp_path / "claims_intake"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+
+    assert run("scenario", "fmt", "folder", cwd=tmp_path).stdout == f"{Path('folder') / 'case.toml'}: formatted\n"
+    assert run("scenario", "fmt", "claims_intake", cwd=tmp_path).stdout == "claims_intake: formatted\n"
+
+
+def test_the_remedy_for_a_shipped_scenario_works(tmp_path):
+    remedy = run("scenario", "fmt", "claims_intake", cwd=tmp_path).stderr.split("pilotproof ")[1].split()
+
+    assert run(*remedy, cwd=tmp_path).returncode == 0
+    assert run("scenario", "fmt", remedy[2], cwd=tmp_path).returncode == 0
 
 
 def test_schema_is_a_json_schema_that_allows_plain_values():

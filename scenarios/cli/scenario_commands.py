@@ -66,12 +66,14 @@ def check(case: CaseArgument, as_json: JsonOption = False) -> None:
 
 @app.command()
 def fmt(
-    file: Annotated[Path, typer.Argument(help="the file to bring into canonical form")],
+    file: Annotated[Path, typer.Argument(help="your file, or its case folder")],
     check_only: Annotated[bool, typer.Option("--check", help="only say whether it is")] = False,
 ) -> None:
     """Bring a case file into canonical form; comments stay."""
     from scenarios.canonical import formatted
+    from scenarios.editing import own_file, write_atomically
 
+    file = own_file(file)
     text, done = formatted(file)
     if text == done:
         typer.echo(f"{file}: in canonical form")
@@ -79,8 +81,6 @@ def fmt(
         typer.echo(f"{file}: not in canonical form; run pilotproof scenario fmt {file}")
         raise typer.Exit(1)
     else:
-        from scenarios.editing import write_atomically
-
         write_atomically(file, done)
         typer.echo(f"{file}: formatted")
 

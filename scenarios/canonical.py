@@ -95,11 +95,16 @@ class _Document:
             if statement.is_header:
                 tables.append([])
             tables[-1].append(statement)
-        above = statements[0].above if statements else foot
-        cut = next((i for i, line in enumerate(above) if not line), len(above))
-        head = above[: cut + 1] if cut else []
-        del above[: len(head)]
+        head = _taken_head(statements[0].above if statements else foot)
         return cls(head, statements[:first], tables, foot)
+
+
+def _taken_head(above: list[str]) -> list[str]:
+    """The block of comments that stands first, with the blank line after it; it is taken out of `above`."""
+    cut = next((i for i, line in enumerate(above) if not line), len(above))
+    head = above[: cut + 1] if cut else []
+    del above[: len(head)]
+    return head
 
 
 def _statements(text: str) -> tuple[list[_Statement], list[str]]:
@@ -139,16 +144,19 @@ def _lines(document: _Document) -> Iterator[str]:
     def rank(statement: _Statement) -> int:
         return _RANKS.get(statement.top, len(_RANKS))
 
+    root, tables = sorted(document.root, key=rank), sorted(document.tables, key=lambda t: rank(t[0]))
+    first = next(iter([*root, *(t[0] for t in tables)]), None)
+    head = document.head or (_taken_head(first.above) if first else [])  # as the result will be read again
     blank = True
-    for lines in _blocks(document, sorted(document.root, key=rank), sorted(document.tables, key=lambda t: rank(t[0]))):
+    for lines in _blocks(head, root, tables, document.foot):
         for line in lines:
             if line or not blank:
                 yield f"{line}\n"
             blank = not line
 
 
-def _blocks(document: _Document, root: list[_Statement], tables: list[list[_Statement]]) -> Iterator[list[str]]:
-    yield document.head
+def _blocks(head: list[str], root: list[_Statement], tables: list[list[_Statement]], foot: list[str]) -> Iterator[list[str]]:
+    yield head
     for statement in root:
         yield [*statement.above, _text(statement)]
     previous = ""
@@ -158,7 +166,7 @@ def _blocks(document: _Document, root: list[_Statement], tables: list[list[_Stat
         previous = header.top
         for statement in table:
             yield [*statement.above, _text(statement)]
-    yield document.foot
+    yield foot
 
 
 def _text(statement: _Statement) -> str:

@@ -101,6 +101,7 @@ class _Document:
 
 def _taken_head(above: list[str]) -> list[str]:
     """The block of comments that stands first, with the blank line after it; it is taken out of `above`."""
+    del above[: int(above[:1] == [""])]
     cut = next((i for i, line in enumerate(above) if not line), len(above))
     head = above[: cut + 1] if cut else []
     del above[: len(head)]
@@ -133,8 +134,6 @@ def _statements(text: str) -> tuple[list[_Statement], list[str]]:
             above = []
     while above and not above[-1]:
         above.pop()
-    if found and found[0].above[:1] == [""]:
-        del found[0].above[0]
     return found, above
 
 

@@ -143,6 +143,7 @@ _PIECES = ["a = 1", "name = 'x'", "# note", "", "   ", "z = [1,\n2, # two\n\n]",
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES), max_size=12))
 @example(["[[steps]]", "# note", "[teams.a]"])  # the comment comes to stand first
+@example(["[[steps]]", "", "# note", "[teams.a]"])
 def test_any_toml_keeps_its_meaning_and_its_comments(pieces):
     text = "\n".join(pieces)
     try:

@@ -107,7 +107,7 @@ EXAMPLES = {
     "E401": changed(OPTIONS, 'options = [{ to = "done" }]', "Lead a step there, or remove it."),
     "E402": changed("[[steps]]\nid = \"done\"", '[[steps]]\nid = "back"\nkind = "choice"\noptions = [{ to = "entry", share = 0.2 }, { to = "done" }]\n\n[[steps]]\nid = "done"', 'Lead one way of the loop through a step of kind `again`; it says how often, and where cases go after that.', '[[steps]]\nid = "back"\nkind = "choice"\noptions = [{ to = "entry", share = 0.2 }, { to = "done" }]'),
     "E403": changed(ANSWER, PARALLEL, "Follow the message; the rules of each kind of step stand in [scenario-reference.md](scenario-reference.md)."),
-    "E404": changed("value = 12", "value = 40", "Today's process runs, so it cannot be overloaded: one of volume, service times, people and working hours is wrong.", 'per_working_day = { value = 40, source = "measured" }'),
+    "E404": changed("value = 12", "value = 40", "Today's process runs, so it cannot be overloaded: one of volume, service times, people, working hours and the limits of connected systems is wrong.", 'per_working_day = { value = 40, source = "measured" }'),
     "E405": Example(f"```toml\n{BASELINE}```", "The steps whose times are stated take longer than today's result: check both, the longest waits first.", _no_baseline),
     "E501": changed("warm_up_weeks = 4", "warm_up_weeks = 40", "Warm-up is simulated and thrown away; a few times the longest wait is enough."),
     "E601": command("pilotproof run docs/examples/small.toml --arm pilto", "Correct the argument; `--help` lists all.", lambda: known_arm("pilto")),

@@ -1,10 +1,10 @@
-"""Is today's process in a steady state? The work that each team gets, compared with the hours that it has."""
+"""Is today's process in a steady state? The work that each team and connected system gets, compared with what it can do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ from models.parameters import Scope
 from models.process import UNLOCATED, Horizon
 from scenarios.files import LoadedCase
 from scenarios.problems import CaseError, Problem
-from simulator.clock import DAY, WEEK, Calendar
+from simulator.clock import DAY, HOUR, WEEK, Calendar
 from simulator.futures import expected_per_day, given
-from simulator.ledger import OPEN, Ledger
+from simulator.ledger import OPEN, Ledger, Result
 from simulator.program import F, Op, lower
 from simulator.simpy_engine import simulate
 from simulator.workflow import Arrivals, Pool, Table, Workflow
@@ -50,16 +50,39 @@ class TeamLoad:
         return max(self.heads + 1, ceil(self.work / (FULL * per_head))) if per_head else 0
 
 
+@dataclass(frozen=True, slots=True)
+class SystemLoad:
+    """Calls a week that today's work makes of a limited system, failed ones included, and the hours they last together.
+
+    `gap_seconds`: between the starts of two calls, 0 = no limit; `concurrency`: calls at a time, 0 = no limit.
+    """
+
+    calls: float
+    hours: float
+    gap_seconds: int
+    concurrency: int
+
+    @property
+    def rate_needed(self) -> float:
+        """Calls a minute at which all can start, to two digits upwards; gaps are whole seconds, so above 120 there is no limit."""
+        gap = int(FULL * WEEK / self.calls)
+        if gap == 0:
+            return 121.0
+        digit = 10.0 ** (floor(log10(60 / gap)) - 1)
+        return round(ceil(60 / gap / digit) * digit, 9)
+
+
 def check_today(loaded: LoadedCase) -> dict[str, float]:
     """Load of each team today at the middle values: work over capacity.
 
-    Raises CaseError (E404) if a team gets more work than it can do, (E405) if unlocated days are to lie where no case comes today.
+    Raises CaseError (E404) if a team or a connected system gets more work than it can do, (E405) if unlocated days are to lie where no case comes today.
     """
     case = loaded.case
     columns = process.today_columns(parameters.sample(case, 0, None))
     ledger = _undelayed(case, columns)
     loads = dict(_loads(case, columns, ledger))
-    problems = [*_overloaded(loads), *_never_visited(case, ledger)]
+    systems = _systems(case, columns, ledger)
+    problems = [*_overloaded(loads), *_overloaded_systems(systems), *_never_visited(case, ledger)]
     if problems:
         raise CaseError(loaded.file, problems)
     return {name: load.share for name, load in loads.items()}
@@ -81,6 +104,22 @@ def _overloaded(loads: Mapping[str, TeamLoad]) -> Iterator[Problem]:
             f"(load {100 * load.share:.0f} %), so the backlog would grow for ever",
             f"at least {load.needed} people, or less volume or shorter service times",
         )
+
+
+def _overloaded_systems(systems: Mapping[str, SystemLoad]) -> Iterator[Problem]:
+    for name, load in systems.items():
+        share = load.calls * load.gap_seconds / WEEK
+        if share >= FULL:
+            message = f"cannot take today's calls: {load.calls:,.0f} come a week, {WEEK / load.gap_seconds:,.0f} can start (load {100 * share:.0f} %)"
+            yield _overload(f"systems.{name}.calls_per_minute", message, f"at least {load.rate_needed:g}")
+        held = load.hours / (load.concurrency * WEEK / HOUR) if load.concurrency else 0.0
+        if held >= FULL:
+            message = f"cannot take today's calls: they last {load.hours:,.1f} hours a week, {load.concurrency} at a time (load {100 * held:.0f} %)"
+            yield _overload(f"systems.{name}.concurrency", message, f"at least {ceil(load.hours * HOUR / (FULL * WEEK))}")
+
+
+def _overload(place: str, message: str, enough: str) -> Problem:
+    return Problem("E404", place, f"{message}, so the backlog would grow for ever", f"{enough}, or less volume or fewer calls")
 
 
 def _never_visited(case: schema.CaseFile, ledger: Ledger) -> Iterator[Problem]:
@@ -105,7 +144,8 @@ def _undelayed(case: schema.CaseFile, columns: Scope) -> Ledger:
 def _without_queues(workflow: Workflow) -> Workflow:
     plenty = Table.constant(NOBODY_WAITS)
     pools = (Pool(p.name, tuple(replace(shift, headcount=plenty) for shift in p.shifts)) for p in workflow.pools)
-    return replace(workflow, pools=tuple(pools))
+    lines = (replace(e, concurrency=int(NOBODY_WAITS), gap_seconds=0.0) for e in workflow.endpoints)
+    return replace(workflow, pools=tuple(pools), endpoints=tuple(lines))
 
 
 def _sample(arrivals: Arrivals, begin: int, end: int) -> list[tuple[int, int]]:
@@ -121,13 +161,7 @@ def _sample(arrivals: Arrivals, begin: int, end: int) -> list[tuple[int, int]]:
 
 def _loads(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> Iterator[tuple[str, TeamLoad]]:
     """Load of each team: hours of work a case × cases a week, over hours of people a week in the target weeks."""
-    first, last = case.target.weeks
-    window = Horizon((first - 1) * WEEK, last * WEEK, first, last)
-    weeks = last - first + 1
-    arrivals = ledger.program.workflow.arrivals
-    assert arrivals is not None
-    days = np.arange(window.begin // DAY, window.stop // DAY)
-    cases_a_week = float(expected_per_day(arrivals, 0, days).sum()) / weeks
+    window, weeks, cases_a_week = _target_weeks(case), _weeks(case), _cases_a_week(case, ledger)
     work = _hours_per_case(ledger)
     for name, team in case.teams.items():
         at = columns.into("teams").into(name)
@@ -136,6 +170,39 @@ def _loads(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> Iterator[tu
         hours = [_open_hours(process.calendar(case, calendar, window), window) for calendar, _ in groups]
         capacity = sum(n * h for n, h in zip(heads, hours, strict=True)) / weeks * _present(at, team)
         yield name, TeamLoad(work.get(name, 0.0) * cases_a_week, capacity, sum(heads))
+
+
+def _target_weeks(case: schema.CaseFile) -> Horizon:
+    first, last = case.target.weeks
+    return Horizon((first - 1) * WEEK, last * WEEK, first, last)
+
+
+def _weeks(case: schema.CaseFile) -> int:
+    first, last = case.target.weeks
+    return last - first + 1
+
+
+def _cases_a_week(case: schema.CaseFile, ledger: Ledger) -> float:
+    window, arrivals = _target_weeks(case), ledger.program.workflow.arrivals
+    assert arrivals is not None
+    days = np.arange(window.begin // DAY, window.stop // DAY)
+    return float(expected_per_day(arrivals, 0, days).sum()) / _weeks(case)
+
+
+def _systems(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> dict[str, SystemLoad]:
+    """Calls of each connected system; in the sample all have lines of their own after the teams, and a row a call."""
+    program, visits = ledger.program, ledger.visits
+    until = np.where(visits["ended"] == OPEN, program.stop, visits["ended"])
+    called = (program.steps[visits["step"], F.OP] == Op.ATTEMPTS) & (visits["result"] != Result.BACK_OFF)
+    weekly, loads = _cases_a_week(case, ledger) / SAMPLE, {}
+    for pool, (name, spec) in enumerate(case.systems.items(), len(case.teams)):
+        mine = called & (visits["pool"] == pool)
+        calls = float(mine.sum()) * weekly
+        hours = float((until - visits["entered"])[mine].sum()) / HOUR * weekly
+        limit = columns.into("systems").into(name)
+        gap = int(60 / limit.column("calls_per_minute")[0] + 0.5) if spec.calls_per_minute is not None else 0
+        loads[name] = SystemLoad(calls, hours, gap, spec.concurrency)
+    return loads
 
 
 def _rounded(column: NDArray[np.float64]) -> int:

@@ -261,6 +261,40 @@ def test_part_time_absence_and_shifts_count_in_the_hours():
     assert check_today(loaded(away))["clerks"] == pytest.approx(alone * 4 / 3, rel=1e-6)
 
 
+CALL = {"id": "call", "kind": "system", "system": "erp", "latency": "10 min", "timeout": "8 h", "failed": "entry"}
+
+
+@pytest.mark.parametrize(
+    ("system", "call", "place", "message", "remedy"),
+    [
+        # 60 cases a week; a call every 12,000 s is 50 a week
+        ({"calls_per_minute": 0.005}, {}, "calls_per_minute", r"60 come a week, 50 can start \(load 119 %\)", "at least 0.006"),
+        # half of the calls fail: 1 + 1/2 + 1/4 calls a case
+        ({"calls_per_minute": 0.006}, {"transient": 0.5, "attempts": 3}, "calls_per_minute", r"10\d come a week, 60 can start \(load 17\d %\)", "at least 0.011"),
+        ({"calls_per_minute": {"as_is": 0.005, "pilot": 60, "production": 60, "cause": "integration"}}, {}, "calls_per_minute", "load 119 %", "0.006"),
+        ({"concurrency": 1}, {"latency": "4 h"}, "concurrency", r"240.0 hours a week, 1 at a time \(load 143 %\)", "at least 2"),
+    ],
+    ids=["rate", "retries", "today", "concurrency"],
+)  # fmt: skip
+def test_a_connected_system_that_cannot_take_todays_calls_is_overload(system, call, place, message, remedy):
+    with pytest.raises(CaseError) as caught:
+        check_today(loaded({"systems.erp": system, "steps.first": {**CALL, **call}}))
+
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.place) == ("E404", f"systems.erp.{place}")
+    assert re.search(message, problem.message)
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "system",
+    [{"calls_per_minute": 0.006}, {"concurrency": 1}, {}, {"calls_per_minute": {"as_is": 60, "pilot": 60, "production": 0.001, "cause": "integration"}}],
+    ids=["rate", "concurrency", "none", "live"],
+)  # fmt: skip
+def test_a_connected_system_that_is_fast_enough_today_is_not(system):
+    assert set(check_today(loaded({"systems.erp": system, "steps.first": CALL}))) == {"clerks"}
+
+
 def test_unlocated_days_cannot_lie_where_no_case_comes_today():
     wait = {"id": "later", "kind": "wait", "time": "1 h", "next": "done"}
     baseline = {"observed": "4 d", "standard_error": "0.1 d", "places": {"later": {"weight": 1}}}

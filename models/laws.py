@@ -196,4 +196,5 @@ class Time(Strict):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         law = handler.resolve_ref_schema(handler(core))["properties"]["law"]
         described = {"title": cls.__name__, "description": cls.__doc__}
-        return {**described, "anyOf": [{"type": ["number", "string"]}, law, {"type": "object", "not": {"required": ["kind"]}}]}
+        constant = handler(Duration.__pydantic_core_schema__)  # a table without a kind says how sure a constant is
+        return {**described, "anyOf": [{"type": ["number", "string"]}, law, constant]}

@@ -321,4 +321,12 @@ class ShareByType(Strict):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return or_plain(handler, core, ["number", "string", "object"])
+        table = handler.resolve_ref_schema(handler(core))
+        described = {key: table.pop(key) for key in ("title", "description")}
+        share = table["properties"]["types"]["additionalProperties"]
+        no_type = {"not": {"enum": [*Share.model_fields, "all", "types"]}}
+        by_type = {"type": "object", "minProperties": 1, "propertyNames": no_type, "additionalProperties": share}
+        whole = dict(table)
+        table.clear()
+        table.update({**described, "anyOf": [share, whole, by_type]})
+        return table

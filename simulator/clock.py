@@ -130,10 +130,11 @@ def public_holidays(country: str, subdivision: str | None, first: date, last: da
     """Public holidays between two dates (package `holidays`). Raises ValueError for an unknown country or subdivision."""
     import holidays
 
-    try:
-        found = holidays.country_holidays(country, subdiv=subdivision, years=range(first.year, last.year + 1))
-    except NotImplementedError as error:
-        raise ValueError(f"no holidays are known for {country!r}{f' / {subdivision!r}' if subdivision else ''}") from error
+    known = holidays.list_supported_countries(include_aliases=True)  # the package itself also takes names of its own modules
+    if country not in known or (subdivision and subdivision not in known[country]):
+        place = f"{country!r}{f' / {subdivision!r}' if subdivision else ''}"
+        raise ValueError(f'no holidays are known for {place}; use a code such as "NL" or "DE-BY"')
+    found = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first.year, last.year + 1))
     return frozenset(day for day in found if first <= day <= last)
 
 

@@ -150,6 +150,15 @@ def test_holidays_of_an_unknown_country_are_refused_with_its_name() -> None:
         public_holidays("XX", None, date(2026, 1, 1), date(2026, 12, 31))
 
 
+@pytest.mark.parametrize(
+    "name", ["", "nl", "__init__", "country_holidays", "registry", "HolidayBase", "Netherlands", "DE-BY", "../NL"]
+)
+def test_a_name_that_is_no_country_code_is_refused_with_the_remedy(name: str) -> None:
+    """Some of them are names inside the package `holidays`."""
+    with pytest.raises(ValueError, match=r'no holidays are known for .* use a code such as "NL" or "DE-BY"'):
+        public_holidays(name, None, date(2026, 1, 1), date(2026, 12, 31))
+
+
 def test_holidays_of_an_unknown_subdivision_are_refused_with_its_name() -> None:
     with pytest.raises(ValueError, match="no holidays are known for 'DE' / 'QQ'"):
         public_holidays("DE", "QQ", date(2026, 1, 1), date(2026, 12, 31))

@@ -99,7 +99,7 @@ EXAMPLES = {
     "E103": changed(TEAM, 'headcount = { pilot = 2, production = 3 }\n', "Write the value in the form that the message names."),
     "E104": changed('team = "clerks"', 'team = "clarks"', "Correct the name, or define what it names."),
     "E105": changed('id = "entry"', 'id = "answer"', "Give each step its own id."),
-    "E106": changed("[[steps]]\nid = \"entry\"", '[teams.auditors]\nheadcount = 1\ncalendar = "office"\n\n[[steps]]\nid = "entry"', "Use it or remove it: what nothing uses would silently change nothing.", '[teams.auditors]\nheadcount = 1\ncalendar = "office"'),
+    "E106": changed("[[steps]]\nid = \"entry\"", '[teams.auditors]\nheadcount = 1\ncalendar = "office"\n\n[[steps]]\nid = "entry"', "Use it or remove it: what nothing uses would silently change nothing. The same holds for a calendar, a connected system, and a source that no `cite` names.", '[teams.auditors]\nheadcount = 1\ncalendar = "office"'),
     "E211": changed("share = 0.3", "share = 0.38", "Correct the shares, or add the missing type.", "[types.hard]\nshare = 0.38"),
     "E212": changed('high = "5 d"', 'high = "36 h"', "`low < likely < high`; `mass` is the probability between low and high (0.9 if left out); not more `right` than `tried`.", 'mean = { low = "1 d", likely = "2 d", high = "36 h" }'),
     "E213": changed("per_working_day = { value = 12", "per_working_day = { value = -12", "Correct the number. What is uncertain must stay in its range in practically every draw.", 'per_working_day = { value = -12, source = "measured" }'),

@@ -352,10 +352,12 @@ def _flow(case: schema.CaseFile) -> Iterator[Finding]:
 
 def _unused(case: schema.CaseFile) -> Iterator[Finding]:
     used = {(r.kind, r.name) for r in references(case.model_dump(mode="json", exclude_unset=True))}
-    for kind, names in (("team", case.teams), ("calendar", case.calendars), ("system", case.systems)):
+    uses = ("no step uses it", "remove it or use it")
+    tables = (("team", case.teams, uses), ("calendar", case.calendars, uses), ("system", case.systems, uses))
+    for kind, names, said in (*tables, ("source", case.sources, ("nothing cites it", "remove it, or name it in a cite"))):
         for name in names:
             if (kind, name) not in used:
-                yield Finding("E106", f"{kind}s.{name}", "no step uses it", "remove it or use it")
+                yield Finding("E106", f"{kind}s.{name}", *said)
     if not any(isinstance(step, schema.Ai) for step in case.steps):
         for name in ("ai_cost_per_case", "cost_of_error_never_found"):
             if getattr(case.money, name) is not None:

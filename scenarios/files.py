@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.references import Finding
+from models.references import Finding, references
 from models.schema import CaseFile, Parameter
 from scenarios.catalogue import shipped_path
 from scenarios.problems import CaseError, Problem, nearest, place_of
@@ -86,7 +86,7 @@ def changed(loaded: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:
     data = loaded.case.model_dump(mode="json", exclude_unset=True)
     for path, value in values.items():
         _set(data, path, value, loaded.file)
-    return validated(data, loaded.file)
+    return validated(_cited_sources_only(data), loaded.file)
 
 
 def _set(data: dict[str, Any], path: str, value: Any, file: str) -> None:
@@ -176,7 +176,16 @@ def resolved(path: Path, depth: int = 0) -> dict[str, Any]:
     if depth >= MAX_EXTENDS:
         raise CaseError(str(path), [Problem("E103", "extends", "a chain of scenarios that extend each other does not end")])
     base = inherited(resolved(_parent_of(path, parent), depth + 1), parent)
-    return merged(base, data, str(path))
+    return _cited_sources_only(merged(base, data, str(path)), data.get("sources"))
+
+
+def _cited_sources_only(data: dict[str, Any], own: object = None) -> dict[str, Any]:
+    """A case without the sources that a change left without a citation; those that the changing file lists itself stay."""
+    sources = data.get("sources")
+    if not isinstance(sources, Mapping):
+        return data
+    kept = {r.name for r in references(data) if r.kind == "source"} | set(own if isinstance(own, Mapping) else ())
+    return {**data, "sources": {key: text for key, text in sources.items() if key in kept}}
 
 
 def _parent_of(path: Path, parent: str) -> Path:

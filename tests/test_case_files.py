@@ -95,6 +95,8 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"teams.auditors": {"headcount": 1, "calendar": "office"}}, "E106", "teams.auditors", "no step uses it"),
     ({"calendars.weekend": {"days": ["sat"]}}, "E106", "calendars.weekend", "no step uses it"),
     ({"systems.erp": {}}, "E106", "systems.erp", "no step uses it"),
+    ({"sources": {"erp": "ERP export", "survey": "Survey 2026"}, "steps.entry.service": {"value": "1 h", "cite": "erp"}},
+     "E106", "sources.survey", "nothing cites it; remove it, or name it in a cite"),
     ({"money": {"ai_cost_per_case": "1 USD"}}, "E106", "money.ai_cost_per_case", "no step is an AI step"),
     # shares that do not add up
     ({"types.hard.share": 0.38}, "E211", "types share", "adds up to 1.08, must be 1 (simple 0.7, hard 0.38)"),

@@ -9,7 +9,7 @@ from case_builder import SMALL_FILE
 
 from models.parameters import leaves
 from scenarios.differences import differences
-from scenarios.files import LoadedCase, load
+from scenarios.files import LoadedCase, changed, load
 from scenarios.problems import CaseError
 
 SMALL = load(str(SMALL_FILE)).case
@@ -151,9 +151,34 @@ def test_a_file_beside_wins_and_paths_start_at_the_file(folder):
 
 
 def test_a_citation_key_called_source_is_no_source(folder):
-    (folder / "small.toml").write_text(SMALL_FILE.read_text() + '\n[sources]\nsource = "The ERP"\n')
+    (folder / "small.toml").write_text(CITING.replace("erp", "source"))
 
     assert child(folder, "").case.sources == {"source": "The ERP"}
+
+
+CITING = (
+    SMALL_FILE.read_text().replace('source = "measured"', 'source = "measured", cite = "erp"') + '\n[sources]\nerp = "The ERP"\n'
+)
+
+
+def test_a_source_that_a_child_leaves_without_citation_is_left_behind(folder):
+    (folder / "small.toml").write_text(CITING)
+
+    assert child(folder, "[teams.clerks]\nheadcount = 3\n").case.sources == {"erp": "The ERP"}
+    assert child(folder, "[arrivals]\nper_working_day = 9\n").case.sources == {}
+
+
+def test_a_source_that_a_child_lists_itself_must_be_cited(folder):
+    (folder / "small.toml").write_text(CITING)
+    with pytest.raises(CaseError, match=r"E106 +sources\.survey +nothing cites it"):
+        child(folder, '[sources]\nsurvey = "Survey 2026"\n')
+
+
+def test_a_changed_value_takes_its_citation_with_it(folder):
+    (folder / "small.toml").write_text(CITING)
+    case = load(str(folder / "small.toml"))
+
+    assert changed(case, {"arrivals.per_working_day": 9}).case.sources == {}
 
 
 # -- what cannot be

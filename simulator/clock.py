@@ -7,7 +7,7 @@ arithmetic (a stated simplification).
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -99,14 +99,8 @@ class Calendar:
         target = self.open_until(second) + open_seconds
         if target > self._open_before[-1]:
             return NEVER
-        lo, hi = 0, len(self.starts)
-        while lo < hi:  # the first window whose cumulative end reaches the target
-            mid = (lo + hi) // 2
-            if self._open_before[mid + 1] < target:
-                lo = mid + 1
-            else:
-                hi = mid
-        return self.starts[lo] + target - self._open_before[lo]
+        i = bisect_left(self._open_before, target, lo=1) - 1  # the first window whose cumulative end reaches the target
+        return self.starts[i] + target - self._open_before[i]
 
 
 def always(begin: int, stop: int, name: str = "always") -> Calendar:

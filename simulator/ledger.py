@@ -5,6 +5,7 @@ Columns and order: docs/workflow.md section 6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -75,16 +76,16 @@ def build(
     program: Program,
     draw: int,
     future: Future,
-    rows: list[tuple[int, ...]],
+    rows: Sequence[int],
     ended: list[int],
     end_result: list[int],
     marks: list[int],
 ) -> Ledger:
     """A ledger from an engine's raw rows and the end of each case.
 
-    Rows (RAW_COLUMNS) stand in order of time within each token of a case; times at or after the stop become OPEN.
+    Rows (RAW_COLUMNS, one after the other) stand in order of time within each token of a case; times at or after the stop become OPEN.
     """
-    table = np.asarray(rows, dtype=np.int64).reshape(len(rows), len(RAW_COLUMNS))
+    table = np.asarray(rows, dtype=np.int64).reshape(-1, len(RAW_COLUMNS))
     columns = dict(zip(RAW_COLUMNS, table.T, strict=True))
     late = columns["ended"] >= program.stop
     columns["result"] = np.where(late, Result.OPEN, columns["result"])

@@ -1,15 +1,17 @@
 """What each primitive does to a token, written to be read (docs/workflow.md section 5).
 
-`Decoder` turns a program and one row of slots into one function a step. Such a function takes a token and the present second, moves
-the token on (sets `token.step`), writes the row of the visit, and answers how long the token waits: seconds (0 = go on now),
-`UNTIL_CALLED` or `FOREVER`.
+`Decoder` turns a program and one row of slots into one function a step. Such a function takes a token, the number of this
+visit (0 = the case's first) and the present second, moves the token on (sets `token.step`), writes the row of the visit, and answers
+how long the token waits: seconds (0 = go on now), `UNTIL_CALLED` or `FOREVER`.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
+from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from simulator import draws
 from simulator.clock import HOUR, NEVER, Calendar, week_index
@@ -22,11 +24,10 @@ from simulator.quantiles import quantile_of
 
 UNTIL_CALLED = -1
 FOREVER = -2
-NO_BACK_OFF = -1
 NO_CHANCE = -700.0
 """A logit below this counts as probability 0."""
-GONE = -1
-"""The step number of a token that has left."""
+
+DONE, TIMED_OUT, FAILED, BACK_OFF, _ = Result
 
 Values = list[list[float]]
 
@@ -35,7 +36,7 @@ class Case:
     """One case while it runs."""
 
     __slots__ = (
-        "arrival_week",
+        "arrival",
         "cluster",
         "end_result",
         "ended",
@@ -43,18 +44,15 @@ class Case:
         "index",
         "joins",
         "ratio",
-        "root",
         "type",
         "visits",
     )
 
     def __init__(self, index: int, facts: tuple[int, int, int, float, int], steps: int) -> None:
         self.index = index
-        self.entity, self.type, self.cluster, self.ratio, arrival = facts
-        self.arrival_week = week_index(arrival)
+        self.entity, self.type, self.cluster, self.ratio, self.arrival = facts
         self.visits = [0] * steps
-        self.joins: dict[int, list[tuple[Token, int]]] = {}
-        self.root = Token(self, 0, 0, 0)
+        self.joins: dict[int, tuple[int, list[tuple[Token, int]]]] = {}  # passage, and who has arrived when
         self.ended = OPEN
         self.end_result = -1
 
@@ -62,8 +60,8 @@ class Case:
 class Token:
     """A case's place in the workflow; a fork has one a branch."""
 
-    __slots__ = ("attempt", "back_off", "case", "due", "entered", "entry", "holding", "hopeless", "marks", "number",
-                 "parent", "resume", "step", "timer", "visit", "waiting")  # fmt: skip
+    __slots__ = ("attempt", "case", "due", "entered", "entry", "hopeless", "marks", "number",
+                 "parent", "step", "timer", "visit", "waiting")  # fmt: skip
 
     def __init__(self, case: Case, number: int, step: int, marks: int, parent: Token | None = None) -> None:
         self.case = case
@@ -76,22 +74,25 @@ class Token:
         self.entry = 0  # counts entries into queues, so that a stale queue entry is recognised
         self.waiting = False  # in a queue or a batch
         self.entered = self.visit = 0  # of the visit in progress
-        self.holding = -1  # the pool whose unit it uses
         self.attempt = 0  # of a call to a limited endpoint
         self.hopeless = False  # the call fails whatever is tried
-        self.back_off = NO_BACK_OFF
-        self.resume: Callable[[object], None] | None = None  # how the engine lets it go on
 
 
-def cases_of(future: Future, steps: int) -> list[Case]:
-    """All cases of a future, in the order of their numbers."""
+def roots_of(future: Future, steps: int) -> list[Token]:
+    """Token 0 of every case of a future, in the order of the cases' numbers."""
     entities = draws.case_entity(future.day, future.ordinal).tolist()
     columns = (entities, future.type.tolist(), future.cluster.tolist(), future.ratio.tolist(), future.arrival.tolist())
-    return [Case(i, facts, steps) for i, facts in enumerate(zip(*columns, strict=True))]
+    return [Token(Case(i, facts, steps), 0, 0, 0) for i, facts in enumerate(zip(*columns, strict=True))]
 
 
-Enter = Callable[[Token, int], int]
-"""(token, now) -> seconds to wait, UNTIL_CALLED or FOREVER."""
+Enter = Callable[[Token, int, int], int]
+"""(token, visit, now) -> seconds to wait, UNTIL_CALLED or FOREVER."""
+
+
+class Leave(Protocol):
+    """(token, visit, now, end, next step, result) -> seconds to wait or FOREVER."""
+
+    def __call__(self, token: Token, visit: int, now: int, end: int, next_step: int, result: int = DONE) -> int: ...
 
 
 class Engine(Protocol):
@@ -99,11 +100,11 @@ class Engine(Protocol):
 
     program: Program
     future: Future
-    rows: list[tuple[int, ...]]
+    rows: list[int]
 
     def queue(self, token: Token, pool: int, priority: int, now: int) -> None: ...
     def gather(self, token: Token, step: int, now: int) -> None: ...
-    def go_on(self, token: Token, in_seconds: int) -> None: ...
+    def go_on(self, token: Token, now: int, wait: int) -> None: ...
     def load(self, pool: int, now: int) -> float: ...
 
 
@@ -135,21 +136,34 @@ class Decoder:
         width = weeks if by_week else 1
         return [self.row[slot + t * by_type : slot + t * by_type + width] for t in range(len(self.program.workflow.types))]
 
+    def value(self, number: int) -> Callable[[Case, int], float]:
+        """What a table says for a case at a second; its last week holds for all weeks after it."""
+        table = self.table(number)
+        if all(len(set(by_week)) == 1 for by_week in table):
+            always = [by_week[0] for by_week in table]
+            return lambda case, _: always[case.type]
+
+        def value(case: Case, now: int) -> float:
+            by_week, week = table[case.type], week_index(now)
+            return by_week[week] if week < len(by_week) else by_week[-1]
+
+        return value
+
     def calendar(self, number: int) -> Calendar | None:
         return None if number < 0 else self.program.calendars[number]
 
-    def delay(self, i: int) -> Enter:
-        next_step, leave = self.field[i][F.NEXT], self.leave(i)
+    def duration(self, i: int) -> Callable[[Case, int, int], int]:
+        """How long a visit takes that starts at a second: a delay or a service."""
         quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
-        factor, clock, first = (
-            self.table(self.field[i][F.TABLE]),
-            self.calendar(self.field[i][F.CALENDAR]),
-            self.uniform.first(i),
-        )
+        factor, first = self.value(self.field[i][F.TABLE]), self.uniform.first(i)
+        return lambda case, visit, now: rounded(quantile(first(case, visit)) * factor(case, now))
 
-        def enter(token: Token, now: int) -> int:
-            visit = count(token, i)
-            seconds = rounded(quantile(first(token.case, visit)) * at(factor[token.case.type], week_index(now)))
+    def delay(self, i: int) -> Enter:
+        next_step, leave, duration = self.field[i][F.NEXT], self.leave(i), self.duration(i)
+        clock = self.calendar(self.field[i][F.CALENDAR])
+
+        def enter(token: Token, visit: int, now: int) -> int:
+            seconds = duration(token.case, visit, now)
             return leave(token, visit, now, now + seconds if clock is None else clock.add(now, seconds), next_step)
 
         return enter
@@ -163,8 +177,7 @@ class Decoder:
         )
         absent, people = self.engine.future.absent.get(self.program.step_ids[i], ()), self.field[i][F.B]
 
-        def enter(token: Token, now: int) -> int:
-            visit = count(token, i)
+        def enter(token: Token, visit: int, now: int) -> int:
             opening = openings.next_open(now + lead)
             if absent:
                 away = absent[int(first(token.case, visit) * people)]
@@ -174,17 +187,16 @@ class Decoder:
 
         return enter
 
-    def leave(self, i: int) -> Callable[[Token, int, int, int, int], int]:
+    def leave(self, i: int) -> Leave:
         """Ends a wait that is known at its start: writes the row, lets an armed timer cut it."""
-        write, stop, covers, field = self.engine.rows.append, self.program.stop, self.covers, self.field
+        write, stop, covers, field = self.engine.rows.extend, self.program.stop, self.covers, self.field
 
-        def leave(token: Token, visit: int, now: int, end: int, next_step: int) -> int:
-            result = 0
+        def leave(token: Token, visit: int, now: int, end: int, next_step: int, result: int = DONE) -> int:
             if token.timer >= 0:
                 if not covers[token.timer][i]:
                     token.timer = -1
                 elif token.due <= end:
-                    end, next_step, result = max(now, token.due), field[token.timer][F.B], int(Result.TIMED_OUT)
+                    end, next_step, result = max(now, token.due), field[token.timer][F.B], TIMED_OUT
                     token.timer = -1
             write((token.case.index, token.number, i, visit, -1, now, now, end, result))
             token.step = next_step
@@ -196,8 +208,8 @@ class Decoder:
         engine, covers = self.engine, self.covers
         pool, priority = self.field[i][F.POOL], self.program.priority[i].tolist()
 
-        def enter(token: Token, now: int) -> int:
-            token.visit, token.entered = count(token, i), now
+        def enter(token: Token, visit: int, now: int) -> int:
+            token.visit, token.entered = visit, now
             if token.timer >= 0 and not covers[token.timer][i]:
                 token.timer = -1
             engine.queue(token, pool, priority[token.case.type], now)
@@ -205,35 +217,24 @@ class Decoder:
 
         return enter
 
-    def service(self, i: int) -> Callable[[Token, int], int]:
-        """Service time of a visit that starts now."""
-        quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
-        factor, first = self.table(self.field[i][F.TABLE]), self.uniform.first(i)
-        return lambda token, now: rounded(quantile(first(token.case, token.visit)) * at(factor[token.case.type], week_index(now)))
-
     def branch(self, i: int) -> Enter:
         by_arrival, first = self.field[i][F.C], self.uniform.first(i)
         start = self.field[i][F.A]
         rules = []
         for required, forbidden, target, targets, table in self.program.rules[start : start + self.field[i][F.B]].tolist():
-            numbers: list[int] = self.program.targets[target : target + targets].tolist()
-            tables = [self.table(table + k) for k in range(targets - 1)]
-            rules.append((required, forbidden, numbers[-1], list(zip(numbers, tables, strict=False))))
-        if not any(options for *_, options in rules):
-            return self.sorting([(required, forbidden, last) for required, forbidden, last, _ in rules])
+            *some, last = self.program.targets[target : target + targets].tolist()
+            rules.append((required, forbidden, ([(step, self.value(table + k)) for k, step in enumerate(some)], last)))
+        if not any(options for *_, (options, _) in rules):
+            return self.sorting([(required, forbidden, last) for required, forbidden, (_, last) in rules])
+        rule = ByMarks(rules)
 
-        def enter(token: Token, now: int) -> int:
-            marks = token.marks
-            for required, forbidden, last, options in rules:  # noqa: B007 – the rule that breaks the loop is used below it
-                if marks & required == required and not marks & forbidden:
-                    break
-            token.step = last
-            visit = count(token, i)
+        def enter(token: Token, visit: int, now: int) -> int:
+            case = token.case
+            options, token.step = rule[token.marks]
             if options:
-                case = token.case
-                u, total, week = first(case, visit), 0.0, case.arrival_week if by_arrival else week_index(now)
-                for target, table in options:
-                    total += at(table[case.type], week)
+                u, total, when = first(case, visit), 0.0, case.arrival if by_arrival else now
+                for target, probability in options:
+                    total += probability(case, when)
                     if u < total:
                         token.step = target
                         break
@@ -243,13 +244,10 @@ class Decoder:
 
     def sorting(self, rules: list[tuple[int, int, int]]) -> Enter:
         """A branch that draws nothing: the marks alone decide."""
+        target = ByMarks(rules)
 
-        def enter(token: Token, _: int) -> int:
-            marks = token.marks
-            for required, forbidden, target in rules:
-                if marks & required == required and not marks & forbidden:
-                    token.step = target
-                    break
+        def enter(token: Token, _: int, __: int) -> int:
+            token.step = target[token.marks]
             return 0
 
         return enter
@@ -257,30 +255,21 @@ class Decoder:
     def mark(self, i: int) -> Enter:
         next_step, bit, action = self.field[i][F.NEXT], 1 << self.field[i][F.A], self.field[i][F.B]
         start = self.field[i][F.C]
-        chances = [
+        rules = [
             (required, forbidden, self.chance(i, chance))
             for required, forbidden, chance in self.program.mark_rules[start : start + self.field[i][F.D]].tolist()
         ]
+        chance = ByMarks([*rules, (0, 0, None)])
         set_on_hit, clear_on_miss = action != Action.CLEAR, action == Action.ASSIGN
-        if set_on_hit and chances[:1] == [(0, 0, _surely)]:
 
-            def enter_surely(token: Token, _: int) -> int:
-                token.step = next_step
-                token.marks |= bit
-                return 0
-
-            return enter_surely
-
-        def enter(token: Token, now: int) -> int:
-            token.step, marks = next_step, token.marks
-            visit = count(token, i)
-            for required, forbidden, happens in chances:
-                if marks & required == required and not marks & forbidden:
-                    if happens(token.case, visit, now):
-                        token.marks = marks | bit if set_on_hit else marks & ~bit
-                    elif clear_on_miss:
-                        token.marks = marks & ~bit
-                    break
+        def enter(token: Token, visit: int, now: int) -> int:
+            happens = chance[token.marks]
+            if happens is not None:
+                if happens(token.case, visit, now):
+                    token.marks = token.marks | bit if set_on_hit else token.marks & ~bit
+                elif clear_on_miss:
+                    token.marks &= ~bit
+            token.step = next_step
             return 0
 
         return enter
@@ -288,22 +277,27 @@ class Decoder:
     def chance(self, i: int, number: int) -> Callable[[Case, int, int], bool]:
         """Whether a chance comes true for a case at a visit; the plain ones without any dependence are kept short."""
         table, volume, pool, load, calendar, age, shared = self.program.chances[number].tolist()
-        base, first = self.table(table), self.uniform.first(i)
+        base, first = self.value(table), self.uniform.first(i)
         plain = pool < 0 and calendar < 0 and not self.row[volume] and not self.row[shared]
-        values = {p for by_week in base for p in by_week}
+        values = {p for by_week in self.table(table) for p in by_week}
         if plain and len(values) == 1:
             p = values.pop()
             if p in (0.0, 1.0):
                 return _surely if p else _never
             return lambda case, visit, _: first(case, visit) < p
         if plain:
-            return lambda case, visit, now: first(case, visit) < at(base[case.type], week_index(now))
+            return lambda case, visit, now: first(case, visit) < base(case, now)
         return self.dependent_chance(
             i, base, (self.row[volume], pool, self.row[load]), (calendar, self.row[age]), self.row[shared]
         )
 
     def dependent_chance(
-        self, i: int, base: Values, load: tuple[float, int, float], data_age: tuple[int, float], share: float
+        self,
+        i: int,
+        base: Callable[[Case, int], float],
+        load: tuple[float, int, float],
+        data_age: tuple[int, float],
+        share: float,
     ) -> Callable[[Case, int, int], bool]:
         """A chance that depends on the day's volume, a pool's load, the age of data, or is shared within a cluster."""
         engine, (volume_slope, pool, load_slope), (calendar, rate) = self.engine, load, data_age
@@ -311,7 +305,7 @@ class Decoder:
         first, second, cluster = self.uniform.first(i), self.uniform.second(i), self.uniform.cluster(i)
 
         def happens(case: Case, visit: int, now: int) -> bool:
-            p = at(base[case.type], week_index(now))
+            p = base(case, now)
             if 0.0 < p < 1.0 and (volume_slope or pool >= 0):
                 logit = math.log(p / (1.0 - p)) + volume_slope * (case.ratio - 1.0)
                 logit -= load_slope * engine.load(pool, now) if pool >= 0 else 0.0
@@ -328,11 +322,11 @@ class Decoder:
         return self.unlimited_attempts(i) if self.field[i][F.POOL] < 0 else self.limited_attempts(i)
 
     def unlimited_attempts(self, i: int) -> Enter:
-        engine, next_step, leave = self.engine, self.field[i][F.NEXT], self.leave(i)
+        next_step, leave = self.field[i][F.NEXT], self.leave(i)
         limit, bit, attempt, back_off = self.field[i][F.D], 1 << self.field[i][F.C], self.attempt(i), self.back_off(i)
 
-        def enter(token: Token, now: int) -> int:
-            visit, time = count(token, i), now
+        def enter(token: Token, visit: int, now: int) -> int:
+            time = now
             token.timer = -1
             for k in range(limit):
                 seconds, ok = attempt(token, visit, k, time)
@@ -342,24 +336,16 @@ class Decoder:
                 if k + 1 < limit:
                     time += back_off(k)
             token.marks = token.marks & ~bit if ok else token.marks | bit
-            wait = leave(token, visit, now, time, next_step)
-            if not ok:
-                engine.rows[-1] = (*engine.rows[-1][:-1], int(Result.FAILED))
-            return wait
+            return leave(token, visit, now, time, next_step, DONE if ok else FAILED)
 
         return enter
 
     def limited_attempts(self, i: int) -> Enter:
         engine, pool, priority = self.engine, self.field[i][F.POOL], self.program.priority[i].tolist()
 
-        def enter(token: Token, now: int) -> int:
+        def enter(token: Token, visit: int, now: int) -> int:
             token.timer = -1
-            if token.back_off != NO_BACK_OFF:
-                wait, token.back_off = token.back_off, NO_BACK_OFF
-                row = (token.case.index, token.number, i, token.visit, -1, now, now, now + wait, int(Result.BACK_OFF))
-                engine.rows.append(row)
-                return wait
-            token.visit, token.entered = count(token, i), now
+            token.visit, token.entered = visit, now
             engine.queue(token, pool, priority[token.case.type], now)
             return UNTIL_CALLED
 
@@ -369,21 +355,21 @@ class Decoder:
         """Length and success of attempt k of a visit that starts at `time`."""
         down = self.engine.future.down[self.field[i][F.A]]
         quantile = quantile_of(self.program, self.field[i][F.DISTRIBUTION], self.row)
-        transient, permanent = self.table(self.field[i][F.TABLE]), self.table(self.field[i][F.E])
-        timeout, uniform = rounded(self.row[self.field[i][F.B]]), self.uniform
+        transient, permanent = self.value(self.field[i][F.TABLE]), self.value(self.field[i][F.E])
+        timeout, first, pair = rounded(self.row[self.field[i][F.B]]), self.uniform.first(i), self.uniform.pair(i)
 
         def attempt(token: Token, visit: int, k: int, time: int) -> tuple[int, bool]:
-            case, week = token.case, week_index(time)
+            case = token.case
             if k == 0:
-                hopeless = at(permanent[case.type], week)
-                token.hopeless = hopeless > 0.0 and uniform.at(i, case, visit, 0)[0] < hopeless
+                hopeless = permanent(case, time)
+                token.hopeless = hopeless > 0.0 and first(case, visit) < hopeless
             if down.is_open(time):
                 return timeout, False
-            latency_u, transient_u = uniform.at(i, case, visit, 1 + k)
+            latency_u, transient_u = pair(case, visit, 1 + k)
             latency = rounded(quantile(latency_u))
             if latency > timeout:
                 return timeout, False
-            return latency, not token.hopeless and transient_u >= at(transient[case.type], week)
+            return latency, not token.hopeless and transient_u >= transient(case, time)
 
         return attempt
 
@@ -397,8 +383,7 @@ class Decoder:
         quantile = quantile_of(self.program, number, self.row)
         fixed = rounded(quantile(0.5)) if self.program.distributions[number, 0] == Kind.CONSTANT else None
 
-        def enter(token: Token, now: int) -> int:
-            visit = count(token, i)
+        def enter(token: Token, visit: int, now: int) -> int:
             token.timer, token.step = i, next_step
             limit = rounded(quantile(first(token.case, visit))) if fixed is None else fixed
             token.due = now + limit if clock is None else clock.add(now, limit)
@@ -410,12 +395,11 @@ class Decoder:
         engine, first, join = self.engine, self.field[i][F.A], self.field[i][F.C]
         starts = self.program.targets[first : first + self.field[i][F.B]].tolist()
 
-        def enter(token: Token, now: int) -> int:
-            count(token, i)
+        def enter(token: Token, visit: int, now: int) -> int:
             token.timer, token.step = -1, self.field[join][F.NEXT]
-            token.case.joins[join] = []
+            token.case.joins[join] = visit, []
             for step in starts:
-                engine.go_on(Token(token.case, self.field[step][F.TOKEN], step, token.marks, token), 0)
+                engine.go_on(Token(token.case, self.field[step][F.TOKEN], step, token.marks, token), now, 0)
             return UNTIL_CALLED
 
         return enter
@@ -423,27 +407,26 @@ class Decoder:
     def join(self, i: int) -> Enter:
         engine, expected = self.engine, self.field[self.field[i][F.A]][F.B]
 
-        def enter(token: Token, now: int) -> int:
-            case, token.step = token.case, GONE
-            arrived = case.joins[i]
+        def enter(token: Token, _: int, now: int) -> int:
+            case, (visit, arrived) = token.case, token.case.joins[i]
             arrived.append((token, now))
             if len(arrived) == expected:
-                visit, parent = count(token, i), token.parent
+                parent = token.parent
                 assert parent is not None
                 for member, since in arrived:
-                    engine.rows.append((case.index, member.number, i, visit, -1, since, since, now, 0))
+                    engine.rows.extend((case.index, member.number, i, visit, -1, since, since, now, DONE))
                 parent.marks = merged_marks(parent.marks, [member.marks for member, _ in arrived])
                 del case.joins[i]
-                engine.go_on(parent, 0)
-            return 0
+                engine.go_on(parent, now, 0)
+            return FOREVER
 
         return enter
 
     def batch(self, i: int) -> Enter:
         engine, next_step = self.engine, self.field[i][F.NEXT]
 
-        def enter(token: Token, now: int) -> int:
-            token.visit, token.entered, token.timer, token.step = count(token, i), now, -1, next_step
+        def enter(token: Token, visit: int, now: int) -> int:
+            token.visit, token.entered, token.timer, token.step = visit, now, -1, next_step
             engine.gather(token, i, now)
             return UNTIL_CALLED
 
@@ -452,8 +435,8 @@ class Decoder:
     def goto(self, i: int) -> Enter:
         to, limit, otherwise = self.field[i][F.A], self.field[i][F.B], self.field[i][F.NEXT]
 
-        def enter(token: Token, now: int) -> int:
-            token.step = to if count(token, i) < limit else otherwise
+        def enter(token: Token, visit: int, now: int) -> int:
+            token.step = to if visit < limit else otherwise
             return 0
 
         return enter
@@ -461,9 +444,9 @@ class Decoder:
     def end(self, i: int) -> Enter:
         result = self.field[i][F.A]
 
-        def enter(token: Token, now: int) -> int:
-            token.case.ended, token.case.end_result, token.step = now, result, GONE
-            return 0
+        def enter(token: Token, visit: int, now: int) -> int:
+            token.case.ended, token.case.end_result = now, result
+            return FOREVER
 
         return enter
 
@@ -476,17 +459,19 @@ def _never(_: Case, __: int, ___: int) -> bool:
     return False
 
 
-def at(by_week: list[float], week: int) -> float:
-    """The value of a week; the last column holds for all weeks after it."""
-    return by_week[week] if week < len(by_week) else by_week[-1]
+Choice = TypeVar("Choice")
 
 
-def count(token: Token, step: int) -> int:
-    """The number of this visit (0 = the first); counts it. Lowering has checked that it stays below its limit."""
-    visits = token.case.visits
-    visit = visits[step]
-    visits[step] = visit + 1
-    return visit
+class ByMarks(dict[int, Choice]):
+    """Marks -> what the first rule says whose condition (marks required, marks forbidden) holds; the last rule has none."""
+
+    def __init__(self, rules: list[tuple[int, int, Choice]]) -> None:
+        super().__init__()
+        self.rules = rules
+
+    def __missing__(self, marks: int) -> Choice:
+        holding = (says for required, forbidden, says in self.rules if marks & required == required and not marks & forbidden)
+        return self.setdefault(marks, next(holding))
 
 
 def merged_marks(at_fork: int, branches: list[int]) -> int:
@@ -508,50 +493,47 @@ class Uniforms:
         self.seed, self.number = future.seed, future.number
         self.entities = draws.case_entity(future.day, future.ordinal)
         self.purposes = [draws.purpose_of(name) for name in program.step_ids]
-        self.pairs: dict[tuple[int, int, int], Callable[[Case], tuple[float, float]]] = {}
 
-    def at(self, step: int, case: Case, visit: int, slot: int) -> tuple[float, float]:
-        """Both uniforms of a case at a step, visit and slot."""
-        key = (step, visit, slot)
-        if key not in self.pairs:
-            self.pairs[key] = self.pair(step, visit, slot)
-        return self.pairs[key](case)
+    def block(self, step: int, visit: int, slot: int) -> list[array[float]]:
+        """The first uniforms of all cases at an address, and the second ones (an array takes a quarter of a list's memory)."""
+        detail = draws.detail_of(visit, slot)
+        pair = draws.uniform_arrays(self.seed, self.number, self.entities, self.purposes[step], detail)
+        return [array("d", u.tobytes()) for u in pair]
 
-    def pair(self, step: int, visit: int, slot: int) -> Callable[[Case], tuple[float, float]]:
-        """The two uniforms of any case at one address."""
-        purpose, detail = self.purposes[step], draws.detail_of(visit, slot)
-        singles, first, second = 0, None, None
+    def pair(self, step: int) -> Callable[[Case, int, int], tuple[float, float]]:
+        """Both uniforms of a case at a visit and slot of a step."""
+        blocks: dict[tuple[int, int], list[array[float]]] = {}
+        singles = Counter[tuple[int, int]]()
 
-        def of(case: Case) -> tuple[float, float]:
-            nonlocal singles, first, second
-            if first is None or second is None:
-                singles += 1
-                if singles <= self.SINGLE:
-                    return draws.uniforms(self.seed, self.number, case.entity, purpose, detail)
-                first, second = (u.tolist() for u in draws.uniform_arrays(self.seed, self.number, self.entities, purpose, detail))
+        def pair(case: Case, visit: int, slot: int) -> tuple[float, float]:
+            address = visit, slot
+            if address not in blocks:
+                singles[address] += 1
+                if singles[address] <= self.SINGLE:
+                    return draws.uniforms(self.seed, self.number, case.entity, self.purposes[step], draws.detail_of(*address))
+                blocks[address] = self.block(step, *address)
+            first, second = blocks[address]
             return first[case.index], second[case.index]
 
-        return of
+        return pair
 
     def first(self, step: int) -> Callable[[Case, int], float]:
-        """The first uniform of slot 0 (durations, routes): the one that nearly every step needs, so it is kept apart."""
-        purpose, blocks, singles = self.purposes[step], dict[int, list[float]](), dict[int, int]()
+        """The first uniform of slot 0 (durations, routes): nearly every step needs it, nearly always at its first visit."""
+        pair, at_first_visit = self.pair(step), array("d")
 
         def first(case: Case, visit: int) -> float:
-            if visit in blocks:
-                return blocks[visit][case.index]
-            singles[visit] = singles.get(visit, 0) + 1
-            if singles[visit] <= self.SINGLE:
-                return draws.uniforms(self.seed, self.number, case.entity, purpose, draws.detail_of(visit))[0]
-            pair = draws.uniform_arrays(self.seed, self.number, self.entities, purpose, draws.detail_of(visit))
-            blocks[visit] = pair[0].tolist()
-            return blocks[visit][case.index]
+            if visit > 0:
+                return pair(case, visit, 0)[0]
+            if not at_first_visit:
+                at_first_visit.extend(self.block(step, 0, 0)[0])
+            return at_first_visit[case.index]
 
         return first
 
     def second(self, step: int) -> Callable[[Case, int], float]:
         """The second uniform of slot 0 (the cluster decision of marks)."""
-        return lambda case, visit: self.at(step, case, visit, 0)[1]
+        pair = self.pair(step)
+        return lambda case, visit: pair(case, visit, 0)[1]
 
     def cluster(self, step: int) -> Callable[[int], float]:
         """The first uniform of a cluster at a step: the same for all its cases."""

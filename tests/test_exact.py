@@ -291,6 +291,7 @@ def test_e4_a_deadline_one_second_later_comes_too_late_and_started_work_is_never
     assert times(ledger, "work") == [(0, 0, 5), (1, 5, 10), (6, 10, 15)]
     assert ends(ledger) == [5, 10, 15]
     assert results(ledger) == [Result.DONE] * 3
+    assert len(ledger.visits["step"]) == 3  # no time-out beside them
 
 
 def test_e4_of_two_who_wait_the_one_who_waited_longer_starts_and_ties_go_by_case() -> None:

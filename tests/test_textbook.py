@@ -12,27 +12,19 @@ import pytest
 from simulator.futures import Future
 from simulator.ledger import Ledger
 from simulator.program import F, Op, Program
-from simulator.simpy_engine import simulate
-from simulator.textbook import (
-    CHECKS,
-    SECOND,
-    UNIT,
-    Check,
-    chosen,
+from simulator.queueing import (
     cobham,
     erlang_b,
     erlang_c,
     finite_room_loss,
     impatient_loss,
-    judged,
     mmc_wait,
-    poisson,
     pollaczek_khinchine,
     retries_time,
     rework_time,
-    run_check,
-    run_checks,
 )
+from simulator.simpy_engine import simulate
+from simulator.textbook import CHECKS, SECOND, UNIT, Check, chosen, judged, poisson, run_check, run_checks
 
 NAMES = [check.name for check in CHECKS]
 QUICK = [check.name for check in CHECKS if check.quick]

@@ -8,6 +8,7 @@ from string import Template
 
 from scenarios.logs.travel_facts import Arrivals, Count, Facts, Law
 from scenarios.logs.travel_log import ADMINISTRATION, APPROVER, NEVER
+from scenarios.logs.travel_process import PROCESS
 
 SOURCE = 'source = "measured", cite = "bpic2020"'
 REDUCTION = 1 / 3
@@ -42,7 +43,7 @@ def scenario_text(facts: Facts) -> str:
         "rate_high": percent(facts.history[1].share),
         **_arrivals(facts.arrivals),
     }
-    return _TEMPLATE.substitute(values)
+    return Template("\n".join([_HEAD, PROCESS]).replace("$source", SOURCE)).substitute(values)
 
 
 _SAMPLES = {
@@ -152,8 +153,7 @@ def _arrivals(arrivals: Arrivals) -> dict[str, str]:
     }
 
 
-_TEMPLATE = Template(
-    """\
+_HEAD = """\
 # Travel declarations: today's process as measured in a real log; the AI in it is a what-if.
 # Generated; change scenarios/logs/ and run
 #   python -m scenarios.logs.travel bpic2020_international_declarations.csv.gz --out scenarios/travel_declarations.toml
@@ -236,253 +236,4 @@ day_cv = { value = $day_cv, $source, note = "negative binomial, method of moment
 label = "administration"
 headcount = { value = 1000, source = "guess", note = "no limit: the time of the check lies in its wait" }
 calendar = "always"
-
-# ---------------------------------------------------------------- the first check
-
-# What the administration rejects today counts as truly defective.
-[[steps]]
-id = "defective"
-kind = "flag"
-label = "truly defective?"
-flag = "defective"
-[steps.chance.types]
-without_budget_owner = $defective_without
-with_budget_owner = $defective_with
-
-[[steps]]
-id = "check_ai"
-kind = "ai"
-label = "AI check"
-routed = { value = 1.0, source = "guess", note = "live, the AI gets every first submission at once; resubmissions stay with the administration" }
-manual = "check"
-accepted = "ai_decides"
-referred = "hand_over"
-accuracy = { right = 368, tried = 400, source = "guess", note = "stated assumption of the what-if: 92 % of 400; no such check was piloted" }
-shift = { mean = -0.3, sd = 0.2, source = "guess", note = "live declarations are less tidy than a pilot's: about 2 points at 92 %" }
-scope_penalty = { value = 0.0, source = "guess", note = "both types are taken as piloted, so nothing depends on it" }
-coverage = { low = 0.80, likely = 0.90, high = 0.96, source = "guess", note = "the AI decides nine of ten by itself and refers the rest" }
-accepted_error = { low = 0.02, likely = 0.045, high = 0.07, source = "guess", note = "confidence filters out somewhat less than half of its errors" }
-time = { kind = "uniform", low = { value = "2 s", source = "guess" }, high = { value = "10 s", source = "guess" } }
-
-# The administration decides on what the AI refers as it does today, whatever the AI found.
-[[steps]]
-id = "hand_over"
-kind = "review"
-label = "referred to the administration"
-of = "check_ai"
-team = "administration"
-service = "0 s"
-catch = { value = 1.0, source = "guess", note = "today's decision is the measure of right and wrong" }
-next = "check"
-
-# A right AI rejects exactly the defective ones, a wrong one does the opposite.
-[[steps]]
-id = "ai_decides"
-kind = "choice"
-label = "AI decides"
-when = ["defective"]
-options = [{ to = "ai_on_defective" }]
-otherwise = "ai_on_good"
-
-[[steps]]
-id = "ai_on_defective"
-kind = "choice"
-label = "AI on a defective declaration"
-when = ["check_ai.wrong"]
-options = [{ to = "approve" }]
-otherwise = "administration_rejects"
-
-[[steps]]
-id = "ai_on_good"
-kind = "choice"
-label = "AI on a good declaration"
-when = ["check_ai.wrong"]
-options = [{ to = "administration_rejects" }]
-otherwise = "approve"
-
-[[steps]]
-id = "check"
-kind = "choice"
-label = "check by the administration"
-when = ["defective"]
-options = [{ to = "check_rejects" }]
-otherwise = "check_approves"
-
-[[steps]]
-id = "check_approves"
-kind = "wait"
-label = "until the administration approves"
-on = "step"
-next = "approve"
-$check_approves
-
-[[steps]]
-id = "check_rejects"
-kind = "wait"
-label = "until the administration rejects"
-on = "step"
-$check_rejects
-
-# ---------------------------------------------------------------- correction after a rejection by the administration or the AI
-
-[[steps]]
-id = "administration_rejects"
-kind = "flag"
-label = "rejected at the check"
-flag = "admin_rejected"
-chance = { value = 1.0, $source, note = "by definition" }
-
-[[steps]]
-id = "confirm"
-kind = "wait"
-label = "until the employee sees the rejection"
-on = "outside"
-$confirm
-
-[[steps]]
-id = "correct"
-kind = "wait"
-label = "until the employee resubmits"
-on = "outside"
-$correct
-
-[[steps]]
-id = "objection"
-kind = "discovery"
-label = "a good declaration was rejected"
-of = "check_ai"
-chance = { value = 1.0, source = "guess", note = "the administration checks resubmissions and sees that nothing was wrong" }
-to = "recheck"
-
-[[steps]]
-id = "recheck"
-kind = "choice"
-label = "check of the resubmission"
-when = ["!rejected_twice"]
-options = [{ to = "recheck_rejects", share = $second_rejection }, { to = "recheck_approves" }]
-otherwise = "recheck_approves"
-
-[[steps]]
-id = "recheck_rejects"
-kind = "wait"
-label = "until the resubmission is rejected"
-on = "step"
-$recheck_rejects
-
-[[steps]]
-id = "second_rejection"
-kind = "flag"
-label = "rejected a second time"
-flag = "rejected_twice"
-chance = { value = 1.0, $source, note = "by definition" }
-
-[[steps]]
-id = "correct_again"
-kind = "again"
-to = "confirm"
-limit = 1
-otherwise = "recheck_approves"
-
-[[steps]]
-id = "recheck_approves"
-kind = "wait"
-label = "until the resubmission is approved"
-on = "step"
-$recheck_approves
-
-# ---------------------------------------------------------------- approvals
-
-[[steps]]
-id = "approve"
-kind = "approval"
-label = "approvals"
-rejected = "approver_rejects"
-next = "defect_noticed"
-
-# 1: budget owner
-[[steps.levels]]
-needed = { types = { with_budget_owner = { value = 1.0, $source } } }
-rejects = $owner_rejects
-$budget_owner
-
-# 2: supervisor, nobody before
-[[steps.levels]]
-needed = { types = { without_budget_owner = { value = 1.0, $source } } }
-rejects = $direct_rejects
-$supervisor
-
-# 3: supervisor after a budget owner. What is undecided at 05:15 on the 7th calendar day counts as approved: $time_out_count
-# in the log ($time_out_share). Counted from the hour of the budget owner's approval, that is the limit below. Answers are a
-# right-censored sample: up to the limit the quantiles are those of the answers that came before it, at their share of all;
-# the rest of the probability lies above the limit, at the few answers to which the time-out did not apply.
-[[steps.levels]]
-needed = { types = { with_budget_owner = { value = 1.0, $source } } }
-limit = { mean = "$limit_mean d", sd = "$limit_error d", $source, note = "mean wait of the approvals stamped 05:15 local time" }
-on_limit = "approve"
-limit_share = $limit_applies
-rejects = $late_rejects
-$after_budget_owner
-
-[[steps]]
-id = "defect_noticed"
-kind = "discovery"
-label = "approvers notice a defect that the AI passed"
-of = "check_ai"
-chance = { low = 0.1, likely = 0.3, high = 0.6, source = "guess", note = "approvers look at the trip and the budget, not at receipts" }
-to = "approver_rejects"
-
-[[steps]]
-id = "approved"
-kind = "end"
-result = "approved"
-
-# ---------------------------------------------------------------- correction after a rejection by an approver
-
-[[steps]]
-id = "approver_rejects"
-kind = "flag"
-label = "rejected by an approver"
-flag = "approver_rejected"
-chance = { value = 1.0, $source, note = "by definition" }
-
-[[steps]]
-id = "resubmits"
-kind = "choice"
-label = "resubmitted?"
-options = [{ to = "not_approved", share = $withdrawn }, { to = "correct_for_approver" }]
-
-[[steps]]
-id = "correct_for_approver"
-kind = "wait"
-label = "until the employee resubmits for the approver"
-on = "outside"
-$correct_for_approver
-
-[[steps]]
-id = "defect_corrected"
-kind = "discovery"
-label = "the correction removes a defect that the AI passed"
-of = "check_ai"
-chance = { value = 1.0, source = "guess" }
-to = "recheck_for_approver"
-
-[[steps]]
-id = "recheck_for_approver"
-kind = "wait"
-label = "until the administration approves again"
-on = "step"
-$recheck_for_approver
-
-[[steps]]
-id = "approve_again"
-kind = "again"
-to = "approve"
-limit = 3
-otherwise = "approved"
-
-[[steps]]
-id = "not_approved"
-kind = "end"
-result = "not approved"
-""".replace("$source", SOURCE)
-)
+"""

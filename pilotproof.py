@@ -77,7 +77,7 @@ def frames(run: Run) -> dict[str, pd.DataFrame]:
     return {"cases": f.cases(run.case, run), "visits": f.visits(run), "pools": f.pools(run), "weeks": f.weeks(run)}
 
 
-def verdict(case: LoadedCase, draws: int = 6, seed: int = 7) -> VerdictStudy:
+def verdict(case: LoadedCase, draws: int = 200, seed: int = 7) -> VerdictStudy:
     """How probable the promise is: three arms under `draws` accepted draws."""
     from scenarios.store import SolvedCache
     from scenarios.study import verdict as judge

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models import schema, units
 from models.outcomes import Outcome
@@ -18,8 +17,7 @@ from models.process import UNLOCATED
 from simulator.clock import DAY
 from simulator.draws import Entity, entity_of, purpose_of, uniforms
 
-Floats = NDArray[np.float64]
-SOLVED_WITHIN_DAYS = 0.1
+SOLVED_WITHIN_DAYS = 0.05
 MAX_ITERATIONS = 6
 MAX_REJECTED_SHARE = 0.2
 MAX_OPEN_SHARE = 0.05
@@ -27,8 +25,8 @@ MAX_OPEN_SHARE = 0.05
 MIN_PROPOSALS = 50
 """The gate judges the share of rejected draws from this many proposals on."""
 
-Simulate = Callable[[Mapping[str, Floats]], Outcome]
-"""Runs the as-is arm of one draw with unlocated days per visit (step -> array of shape (1,))."""
+Simulate = Callable[[Mapping[str, float]], Outcome]
+"""Runs the as-is arm of one draw with unlocated days per visit (step -> days)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +36,7 @@ class Solved:
     goal_days: float
     unlocated_days: float
     shares: Mapping[str, float]
-    per_visit: Mapping[str, Floats]
+    per_visit: Mapping[str, float]
     as_is: Outcome
 
 
@@ -89,7 +87,7 @@ def solve(
     points: list[tuple[float, float]] = []
     for _ in range(MAX_ITERATIONS):
         days = max(days, 0.0)
-        per_visit = _per_visit(days, shares, seen) if seen is not None else {name: np.zeros(1) for name in shares}
+        per_visit = _per_visit(days, shares, seen) if seen is not None else dict.fromkeys(shares, 0.0)
         seen = simulate(per_visit)
         mean = seen.figures["mean_cycle_time_days"]
         if abs(mean - goal_days) <= SOLVED_WITHIN_DAYS:
@@ -111,10 +109,10 @@ def _slope(points: list[tuple[float, float]]) -> float:
     return slope if 0.2 < slope < 5 else 1.0
 
 
-def _per_visit(days: float, shares: Mapping[str, float], result: Outcome) -> dict[str, Floats]:
+def _per_visit(days: float, shares: Mapping[str, float], result: Outcome) -> dict[str, float]:
     """Mean days a case at each place, turned into days a visit by the visits seen."""
     visits = {name: result.step_visits.get(f"{name}.{UNLOCATED}", 0.0) for name in shares}
-    return {name: np.asarray([days * share / visits[name] if visits[name] > 0 else 0.0]) for name, share in shares.items()}
+    return {name: days * share / visits[name] if visits[name] > 0 else 0.0 for name, share in shares.items()}
 
 
 def _broken_limit(baseline: schema.Baseline, result: Outcome) -> str:
@@ -124,7 +122,7 @@ def _broken_limit(baseline: schema.Baseline, result: Outcome) -> str:
     return ""
 
 
-def extreme_per_visit(baseline: schema.Baseline, solved: Solved) -> dict[str, tuple[float, dict[str, Floats]]]:
+def extreme_per_visit(baseline: schema.Baseline, solved: Solved) -> dict[str, tuple[float, dict[str, float]]]:
     """For each place: the share of the unlocated days that fits there (all of them, or up to its limit), and the days per visit.
 
     What does not fit is spread evenly over the other places. The total stays that of `solved`, so today's mean stays reproduced.

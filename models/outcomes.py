@@ -15,12 +15,13 @@ from models import schema, units
 from models.compositions.ai import accepted_mark, handled_mark, late_mark, wrong_mark
 from models.compositions.desk import escalated_mark
 from models.process import Horizon
-from simulator.clock import DAY
-from simulator.ledger import OPEN, Ledger
-from simulator.program import F, Op
-from simulator.summary import arrival_weeks, backlog_by_week, bookings, cycle_seconds, pool_weeks, work_seconds
+from simulator.clock import DAY, WEEK
+from simulator.ledger import OPEN
+from simulator.program import F, Op, Program
+from simulator.summary import AGAIN, Question, Summary
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
@@ -46,42 +47,62 @@ class Outcome:
     backlog: NDArray[np.int64]
 
 
-def outcome(case: schema.CaseFile, ledger: Ledger, horizon: Horizon, costs: Mapping[str, float]) -> Outcome:
+def outcome(case: schema.CaseFile, run: Summary, horizon: Horizon, costs: Mapping[str, float]) -> Outcome:
     """The outcome of one run. `costs`: the money columns of this draw (see `case_costs`)."""
-    week = arrival_weeks(ledger)
-    chosen = (week >= horizon.first_week) & (week <= horizon.last_week)
-    days = cycle_seconds(ledger) / DAY
-    pools = pool_weeks(ledger)
-    booked, step_days, step_visits = _booked(ledger, chosen)
-    handled = _any_mark(ledger, [handled_mark(s.id) for s in case.steps if isinstance(s, schema.Ai)])
-    kinds = ledger.cases["type"]
+    seconds, chosen, kinds = run.cycle_seconds(), run.chosen(), run.future.type
+    week = np.where(run.future.arrival < 0, 0, 1 + run.future.arrival // WEEK)
+    pools = run.pool_weeks()
+    handled = _any_mark(run, [handled_mark(s.id) for s in case.steps if isinstance(s, schema.Ai)])
+    shares = _shares(case, run, chosen)
+    step_days, step_visits = _by_step(run, max(1, int(chosen.sum())))
     return Outcome(
-        {**_cycle_figures(case, days[chosen]), **_shares(case, ledger, chosen), **_cost(case, ledger, chosen, costs)},
-        booked,
+        {**_cycle_figures(case, seconds[chosen]), **shares, **_cost(run, shares, chosen, costs)},
+        _days(run, max(1, int(chosen.sum()))),
         step_days,
         step_visits,
-        {name: _mean(days[chosen & (kinds == i)]) for i, name in enumerate(case.types)},
-        {int(w): _mean(days[week == w]) for w in range(1, horizon.last_week + 1)},
-        {"ai": _mean(days[chosen & handled]), "manual": _mean(days[chosen & ~handled])},
+        {name: _mean_days(seconds[chosen & (kinds == i)]) for i, name in enumerate(case.types)},
+        _by_arrival_week(seconds, week, horizon.last_week),
+        {"ai": _mean_days(seconds[chosen & handled]), "manual": _mean_days(seconds[chosen & ~handled])},
         {p.name: p.utilisation for p in pools},
         {p.name: p.mean_queue for p in pools},
         pools[0].week if pools else np.empty(0, dtype=np.int64),
-        backlog_by_week(ledger),
+        run.backlog_by_week(),
     )
 
 
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+TOUCHED, REVIEWED = 1, 2
+"""Groups of steps: served by a team; a review."""
 
 
-def _cycle_figures(case: schema.CaseFile, days: Floats) -> dict[str, float]:
+def question(case: schema.CaseFile, program: Program, horizon: Horizon) -> Question:
+    """What outcomes need to know of a run."""
+    groups = np.where((program.steps[:, F.OP] == Op.SERVE) & (program.steps[:, F.POOL] >= 0), TOUCHED, 0)
+    reviews = {s.id for s in case.steps if isinstance(s, schema.Review)}
+    groups[[i for i, name in enumerate(program.step_ids) if name in reviews]] |= REVIEWED
+    return Question((horizon.first_week - 1) * WEEK, horizon.last_week * WEEK, groups)
+
+
+def _by_arrival_week(seconds: Ints, week: Ints, last: int) -> dict[int, float]:
+    """Mean cycle days by week of arrival, from the first week after go-live."""
+    known = (week >= 1) & (week <= last)
+    count = np.bincount(week[known], minlength=last + 1)
+    total = np.bincount(week[known], weights=seconds[known], minlength=last + 1)
+    return {w: float(total[w] / count[w] / DAY) if count[w] else float("nan") for w in range(1, last + 1)}
+
+
+def _mean_days(seconds: Ints) -> float:
+    return float(seconds.sum() / len(seconds) / DAY) if len(seconds) else float("nan")
+
+
+def _cycle_figures(case: schema.CaseFile, seconds: Ints) -> dict[str, float]:
     limit = units.seconds(case.target.within) if case.target.within else case.target.level_in_base_units()
+    median, p90 = np.quantile(seconds, [0.5, 0.9]) if len(seconds) else (float("nan"),) * 2
     return {
-        "mean_cycle_time_days": _mean(days),
-        "median_cycle_time_days": float(np.quantile(days, 0.5)) if len(days) else float("nan"),
-        "p90_cycle_time_days": float(np.quantile(days, 0.9)) if len(days) else float("nan"),
-        "share_within_target": _mean((days <= limit / DAY).astype(np.float64)),
-        "cases": float(len(days)),
+        "mean_cycle_time_days": _mean_days(seconds),
+        "median_cycle_time_days": float(median / DAY),
+        "p90_cycle_time_days": float(p90 / DAY),
+        "share_within_target": float(np.mean(seconds <= limit)) if len(seconds) else float("nan"),
+        "cases": float(len(seconds)),
     }
 
 
@@ -108,39 +129,30 @@ def met(case: schema.CaseFile, figures: Mapping[str, float]) -> bool:
     return value <= level if case.target.direction == "at_most" else value >= level
 
 
-def _any_mark(ledger: Ledger, names: list[str]) -> Mask:
-    bits = sum(1 << ledger.program.marks.index(n) for n in names if n in ledger.program.marks)
-    return np.asarray((ledger.cases["marks"] & bits) != 0)
+def _any_mark(run: Summary, names: list[str]) -> Mask:
+    bits = sum(1 << run.program.marks.index(n) for n in names if n in run.program.marks)
+    return np.asarray((run.marks & bits) != 0)
 
 
-def _shares(case: schema.CaseFile, ledger: Ledger, chosen: Mask) -> dict[str, float]:
+def _shares(case: schema.CaseFile, run: Summary, chosen: Mask) -> dict[str, float]:
     """Shares of the cases of the target weeks."""
-    steps = ledger.program.steps
-    team = (ledger.visits["pool"] >= 0) & (steps[ledger.visits["step"], F.OP] == Op.SERVE)
-    touched = np.zeros(len(chosen), dtype=bool)
-    touched[ledger.visits["case"][team]] = True
-    repeated = np.zeros(len(chosen), dtype=bool)
-    repeated[ledger.visits["case"][ledger.visits["visit"] > 0]] = True
     ais = [s.id for s in case.steps if isinstance(s, schema.Ai)]
     desks = [s.id for s in case.steps if isinstance(s, schema.Desk)]
-    reviews = {ledger.program.step_ids.index(s.id) for s in case.steps if isinstance(s, schema.Review)}
-    reviewed = np.zeros(len(chosen), dtype=bool)
-    reviewed[ledger.visits["case"][np.isin(ledger.visits["step"], list(reviews))]] = True
-    ended = ledger.cases["ended"] != OPEN
-    accepted = _any_mark(ledger, [accepted_mark(a) for a in ais])
+    ended = run.ended != OPEN
+    accepted = _any_mark(run, [accepted_mark(a) for a in ais])
 
     def share(mask: Mask) -> float:
-        return _mean(mask[chosen].astype(np.float64))
+        return float(np.mean(mask[chosen])) if chosen.any() else float("nan")
 
     return {
-        "straight_through_share": share(~touched & ended & accepted),
-        "ai_share": share(_any_mark(ledger, [handled_mark(a) for a in ais])),
+        "straight_through_share": share((run.groups & TOUCHED == 0) & ended & accepted),
+        "ai_share": share(_any_mark(run, [handled_mark(a) for a in ais])),
         "accepted_share": share(accepted),
-        "review_share": share(reviewed),
-        "escalated_share": share(_any_mark(ledger, [escalated_mark(d) for d in desks])),
-        "rework_share": share(repeated),
-        "errors_found_late_share": share(_any_mark(ledger, [late_mark(a) for a in ais])),
-        "errors_never_found_share": share(_any_mark(ledger, [wrong_mark(a) for a in ais]) & ended),
+        "review_share": share(run.groups & REVIEWED != 0),
+        "escalated_share": share(_any_mark(run, [escalated_mark(d) for d in desks])),
+        "rework_share": share(run.groups & AGAIN != 0),
+        "errors_found_late_share": share(_any_mark(run, [late_mark(a) for a in ais])),
+        "errors_never_found_share": share(_any_mark(run, [wrong_mark(a) for a in ais]) & ended),
         "open_share": share(~ended),
     }
 
@@ -156,38 +168,28 @@ def case_costs(case: schema.CaseFile, columns: Mapping[str, Floats], draw: int) 
     return {name: float(value) for name, value in costs.items()}
 
 
-def _cost(case: schema.CaseFile, ledger: Ledger, chosen: Mask, costs: Mapping[str, float]) -> dict[str, float]:
+def _cost(run: Summary, shares: Mapping[str, float], chosen: Mask, costs: Mapping[str, float]) -> dict[str, float]:
     """Direct cost a case: working hours of teams (of all parallel branches), AI fees, errors never found."""
-    work = np.where(chosen[ledger.visits["case"]], work_seconds(ledger), 0)
-    total = 0.0
-    for pool, name in enumerate(ledger.program.pool_names):
-        hours = work[ledger.visits["pool"] == pool].sum() / 3600
-        total += hours * costs.get(f"teams.{name}", 0.0)
-    n = max(1, int(chosen.sum()))
-    shares = _shares(case, ledger, chosen)
+    hours = run.work / 3600
+    total = sum(float(h) * costs.get(f"teams.{name}", 0.0) for h, name in zip(hours, run.program.pool_names, strict=True))
     fee = shares["ai_share"] * costs.get("ai_cost_per_case", 0.0)
     errors = shares["errors_never_found_share"] * costs.get("cost_of_error_never_found", 0.0)
-    return {"direct_cost_per_case": float(total / n + fee + errors)}
+    return {"direct_cost_per_case": float(total / max(1, int(chosen.sum())) + fee + errors)}
 
 
-def _booked(ledger: Ledger, chosen: Mask) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Mean days by account (first pass and again), and mean days and visits by step of the case file."""
-    booked = bookings(ledger)
-    n = max(1, int(chosen.sum()))
-    mine = chosen[booked.case]
-    seconds, account, repeat = booked.seconds[mine], booked.account[mine], booked.repeat[mine]
-    sums = np.bincount(account * 2 + repeat, weights=seconds, minlength=2 * len(booked.accounts)) / n / DAY
+def _days(run: Summary, cases: int) -> dict[str, float]:
+    """Mean days a case by account; those of repeated visits end in `_again`."""
     days = {}
-    for i, name in enumerate(booked.accounts):
-        for again, suffix in ((0, ""), (1, "_again")):
-            if name and sums[2 * i + again] > 0:
-                days[name + suffix] = float(sums[2 * i + again])
-    by_step = np.bincount(booked.step[mine], weights=seconds, minlength=len(ledger.program.steps)) / n / DAY
-    visits = np.bincount(ledger.visits["step"][chosen[ledger.visits["case"]]], minlength=len(ledger.program.steps)) / n
+    for name, (first, again) in run.account_seconds().items():
+        days.update({label: float(s) / cases / DAY for label, s in ((name, first), (f"{name}_again", again)) if s > 0})
+    return days
+
+
+def _by_step(run: Summary, cases: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Mean days a case by step of the case file, and mean visits a case by step of the workflow."""
+    by_step = run.seconds.sum(axis=(1, 2)) / cases / DAY
     step_days: dict[str, float] = {}
-    step_visits: dict[str, float] = {}
-    for i, name in enumerate(ledger.program.step_ids):
+    for name, days in zip(run.program.step_ids, by_step.tolist(), strict=True):
         owner = name.split(".")[0]
-        step_days[owner] = step_days.get(owner, 0.0) + float(by_step[i])
-        step_visits[name] = float(visits[i])
-    return days, step_days, step_visits
+        step_days[owner] = step_days.get(owner, 0.0) + days
+    return step_days, dict(zip(run.program.step_ids, (run.visits / cases).tolist(), strict=True))

@@ -17,6 +17,7 @@ from models.schema import Cause
 from simulator import workflow as w
 from simulator.clock import DAY, WEEK, Calendar, parse_hours, public_holidays, weekly
 from simulator.distributions import Lognormal
+from simulator.program import Program
 
 Floats = NDArray[np.float64]
 UNLOCATED = "unlocated"
@@ -64,20 +65,17 @@ def arm_columns(draws: Draws, on: frozenset[Cause]) -> Scope:
     return Scope("", draws.columns(on), draws.today(), draws.columns(frozenset()))
 
 
-def build(
-    case: schema.CaseFile, columns: Scope, horizon: Horizon, unlocated_days: Mapping[str, Floats] | None = None
-) -> w.Workflow:
+def build(case: schema.CaseFile, columns: Scope, horizon: Horizon) -> w.Workflow:
     """The workflow of one arm, all draws at once.
 
-    `unlocated_days`: step id -> mean days per visit that are added in front of it, shape (draws,). The steps of the places named
-    in the case file always get their extra delay (0 if not given), so that the structure is the same in every arm and draw.
+    Steps at which days may lie that nobody has located have an extra delay in front of them, of 0 until `unlocated_slots` sets it.
     """
     calendars = {name: calendar(case, name, horizon) for name in case.calendars}
     places = list(case.baseline.places) if case.baseline else []
     entries = {s.id: f"{s.id}.{UNLOCATED}" if s.id in places else s.id for s in case.steps}
     followers = {a.id: b.id for a, b in zip(case.steps, case.steps[1:], strict=False)}
     builder = Builder(case, calendars, columns, horizon.weeks, entries, followers)
-    steps = [primitive for step in case.steps for primitive in _step(builder, step, unlocated_days or {})]
+    steps = [primitive for step in case.steps for primitive in _step(builder, step)]
     return w.Workflow(
         tuple(case.types),
         tuple(steps),
@@ -87,15 +85,23 @@ def build(
     )
 
 
-def _step(build: Builder, step: schema.Step, unlocated_days: Mapping[str, Floats]) -> Iterator[w.Step]:
+def _step(build: Builder, step: schema.Step) -> Iterator[w.Step]:
     if build.entries[step.id] != step.id:
-        assert build.case.baseline is not None
-        zero = np.zeros_like(build.root.on("data"))
-        mean = unlocated_days.get(step.id, zero) * DAY
-        cv = build.case.baseline.spread_cv
-        law = Lognormal.from_mean_cv(np.maximum(mean, NO_TIME_SECONDS), cv)
-        yield w.Delay(build.entries[step.id], law, step.id, account=UNLOCATED)
+        yield w.Delay(build.entries[step.id], _unlocated(build.case, 0.0), step.id, account=UNLOCATED)
     yield from compose(build, step)
+
+
+def _unlocated(case: schema.CaseFile, days: float) -> Lognormal:
+    """The extra delay of a visit, by its mean."""
+    assert case.baseline is not None
+    return Lognormal.from_mean_cv(max(days * DAY, NO_TIME_SECONDS), case.baseline.spread_cv)
+
+
+def unlocated_slots(case: schema.CaseFile, program: Program, days: Mapping[str, float]) -> dict[int, float]:
+    """The slots that add mean days per visit in front of steps (step id -> days), for `Program.of_draw`."""
+    first = {name: program.slot_names.index(f"{name}.{UNLOCATED}[0]") for name in days}
+    laws = {name: _unlocated(case, value) for name, value in days.items()}
+    return {first[n] + i: float(p) for n, law in laws.items() for i, p in enumerate((law.mu, law.sigma))}
 
 
 def compose(build: Builder, step: schema.Step) -> list[w.Step]:

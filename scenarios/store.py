@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,11 @@ class SolvedCache:
         found = self.known.get(key)
         return found if isinstance(found, dict) else None
 
-    def put(self, key: str, record: dict[str, Any]) -> None:
-        """Keeps a solved draw; the file is replaced as a whole."""
-        self.known[key] = record
+    def put(self, records: Mapping[str, Any]) -> None:
+        """Keeps solved draws; the file is replaced as a whole if any of them is new."""
+        if all(self.known.get(key) == record for key, record in records.items()):
+            return
+        self.known.update(records)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as draft:

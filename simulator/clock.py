@@ -47,6 +47,11 @@ class Calendar:
         lengths = (end - start for start, end in zip(self.starts, self.ends, strict=True))
         object.__setattr__(self, "_open_before", (0, *accumulate(lengths)))
 
+    @property
+    def open_before(self) -> tuple[int, ...]:
+        """Open seconds before each window, and in all of them."""
+        return self._open_before
+
     @classmethod
     def of(cls, windows: Iterable[tuple[int, int]], name: str = "") -> Calendar:
         """From windows in any order; windows that touch or overlap are merged, empty ones dropped."""

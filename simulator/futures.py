@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator import draws
-from simulator.clock import DAY, WEEK, Calendar, week_index
+from simulator.clock import DAY, WEEK, Calendar
 from simulator.distributions import Distribution
 from simulator.draws import DAY_OFFSET, MAX_ORDINAL, Entity
 from simulator.program import Program
@@ -64,14 +64,31 @@ class Future:
         return len(self.arrival)
 
 
-def realise(program: Program, draw: int, seed: int, number: int) -> Future:
+def realise(program: Program, draw: int, seed: int, number: int, like: Future | None = None) -> Future:
     """The future `number` of a draw: everything that happens whatever the cases do.
 
+    `like`: the same future of another arm with the same arrivals and run; its cases are taken over instead of drawn again.
     Raises ValueError if the workflow has no arrivals, or more than 65,536 cases come in a day.
     """
     if program.workflow.arrivals is None:
         raise ValueError("this workflow has no arrivals; give them with `given`")
+    if like is not None:
+        return _future(program, draw, seed, number, like.day, like.ordinal, like.type, like.cluster, like.ratio, like.arrival)
     return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number))
+
+
+def same_arrivals(one: Program, other: Program, draw: int) -> bool:
+    """Whether two programs let the same cases arrive in this draw."""
+    a, b = one.workflow.arrivals, other.workflow.arrivals
+    if a is None or b is None or (one.begin, one.stop) != (other.begin, other.stop):
+        return False
+    plain = ("day_factor", "first_day", "hours", "clusters")
+    columns = ("per_day", "day_cv", "cluster_exponent")
+    return (
+        all(getattr(a, name) == getattr(b, name) for name in plain)
+        and all(_column(getattr(a, name), draw) == _column(getattr(b, name), draw) for name in columns)
+        and [_column(s, draw) for s in a.shares] == [_column(s, draw) for s in b.shares]
+    )
 
 
 def given(
@@ -231,36 +248,11 @@ class _Source:
 
     def capacity(self, pool: Pool) -> Capacity:
         """Headcount of all shifts by week, minus the people absent."""
-        changes: dict[int, int] = {}
-        for shift in pool.shifts:
-            heads = shift.headcount.values[..., 0, :]
-            heads = np.floor(np.atleast_2d(heads)[self.draw if heads.ndim == 2 and len(heads) > 1 else 0] + 0.5)
-            for start, end, week in _by_week(shift.calendar):
-                units = int(heads[min(week, len(heads) - 1)])
-                changes[start] = changes.get(start, 0) + units
-                changes[end] = changes.get(end, 0) - units
-        units, segments = 0, []
-        edges = sorted(changes)
-        for edge, following in pairwise(edges):
-            units += changes[edge]
-            segments.append((edge, following, units))
-        if pool.absence is not None:
-            segments = self._without_absent(segments, pool, pool.absence)
-        return _merge(segments)
-
-    def _without_absent(
-        self, segments: list[tuple[int, int, int]], pool: Pool, absence: Interruption
-    ) -> list[tuple[int, int, int]]:
-        people = max((units for _, _, units in segments), default=0)
-        away = [self.interruptions(absence, f"pools.{pool.name}", i) for i in range(people)]
-        edges = sorted({edge for windows in away for window in windows for edge in window})
-        result = []
-        for start, end, units in segments:
-            cuts = [start, *(e for e in edges if start < e < end), end]
-            for a, b in pairwise(cuts):
-                missing = sum(any(s <= a < e for s, e in windows) for windows in away[:units])
-                result.append((a, b, units - missing))
-        return result
+        starts, ends, units = _rostered(pool, self.draw)
+        if pool.absence is not None and len(units):
+            away = [self.interruptions(pool.absence, f"pools.{pool.name}", i) for i in range(int(units.max()))]
+            starts, ends, units = _without_absent(starts, ends, units, away)
+        return _merged(starts, ends, units)
 
 
 def _quantiles(distribution: Distribution, draw: int, u: Floats) -> Floats:
@@ -268,26 +260,60 @@ def _quantiles(distribution: Distribution, draw: int, u: Floats) -> Floats:
     return values if values.ndim == 1 else values[draw if len(values) > 1 else 0]
 
 
-def _by_week(calendar: Calendar) -> list[tuple[int, int, int]]:
-    """Windows cut at go-live and at week boundaries: (start, end, week)."""
+def _rostered(pool: Pool, draw: int) -> tuple[Ints, Ints, Ints]:
+    """Start, end and units of every stretch of constant headcount, shifts added up; stretches without units may be among them."""
     pieces = []
-    for start, end in zip(calendar.starts, calendar.ends, strict=True):
-        at = start
-        while at < end:
-            week = week_index(at)
-            pieces.append((at, min(end, week * WEEK), week))
-            at = pieces[-1][1]
-    return pieces
+    for shift in pool.shifts:
+        heads = shift.headcount.values[..., 0, :]
+        heads = np.floor(np.atleast_2d(heads)[draw if heads.ndim == 2 and len(heads) > 1 else 0] + 0.5).astype(np.int64)
+        starts, ends, week = _by_week(shift.calendar)
+        pieces.append((starts, ends, heads[np.minimum(week, len(heads) - 1)]))
+    if len(pieces) == 1:
+        return pieces[0]
+    edges = np.unique(np.concatenate([edge for starts, ends, _ in pieces for edge in (starts, ends)]))
+    change = np.zeros(len(edges), dtype=np.int64)
+    for starts, ends, units in pieces:
+        np.add.at(change, np.searchsorted(edges, starts), units)
+        np.add.at(change, np.searchsorted(edges, ends), -units)
+    return edges[:-1], edges[1:], np.cumsum(change)[:-1]
 
 
-def _merge(segments: list[tuple[int, int, int]]) -> Capacity:
-    """Drops empty segments and joins neighbours with the same units."""
-    merged: list[tuple[int, int, int]] = []
-    for start, end, units in segments:
-        if units <= 0 or start >= end:
-            continue
-        if merged and merged[-1][1] == start and merged[-1][2] == units:
-            merged[-1] = (merged[-1][0], end, units)
-        else:
-            merged.append((start, end, units))
-    return Capacity(tuple(s for s, _, _ in merged), tuple(e for _, e, _ in merged), tuple(u for _, _, u in merged))
+@lru_cache(maxsize=64)
+def _by_week(calendar: Calendar) -> tuple[Ints, Ints, Ints]:
+    """Windows cut at go-live and at week boundaries: starts, ends, weeks."""
+    starts, ends = np.asarray(calendar.starts, dtype=np.int64), np.asarray(calendar.ends, dtype=np.int64)
+    if not len(starts):
+        return starts, ends, starts
+    cuts = np.arange(starts[0] // WEEK + 1, -(-int(ends[-1]) // WEEK)) * WEEK
+    window = np.searchsorted(starts, cuts, side="right") - 1
+    inside = (cuts > starts[window]) & (cuts < ends[window])
+    starts, ends = np.sort(np.concatenate([starts, cuts[inside]])), np.sort(np.concatenate([ends, cuts[inside]]))
+    return starts, ends, np.where(starts < 0, 0, 1 + starts // WEEK)
+
+
+def _without_absent(starts: Ints, ends: Ints, units: Ints, away: Sequence[Sequence[tuple[int, int]]]) -> tuple[Ints, Ints, Ints]:
+    """The same stretches cut where somebody's absence begins or ends; of `n` people on duty the first `n` may be absent."""
+    absences = [np.asarray(windows, dtype=np.int64).reshape(-1, 2) for windows in away]
+    cuts = np.unique(np.concatenate([a.ravel() for a in absences]))
+    stretch = np.searchsorted(starts, cuts, side="right") - 1
+    inside = (stretch >= 0) & (cuts > starts[stretch]) & (cuts < ends[stretch])
+    cell_starts = np.sort(np.concatenate([starts, cuts[inside]]))
+    cell_ends = np.sort(np.concatenate([ends, cuts[inside]]))
+    present = units[np.searchsorted(starts, cell_starts, side="right") - 1]
+    missing = np.zeros(len(cell_starts), dtype=np.int64)
+    for person, windows in enumerate(absences):
+        i = np.searchsorted(windows[:, 0], cell_starts, side="right") - 1
+        gone = (i >= 0) & (cell_starts < np.append(windows[:, 1], 0)[i])
+        missing += gone & (person < present)
+    return cell_starts, cell_ends, present - missing
+
+
+def _merged(starts: Ints, ends: Ints, units: Ints) -> Capacity:
+    """Drops empty stretches and joins neighbours with the same units."""
+    kept = (units > 0) & (starts < ends)
+    starts, ends, units = starts[kept], ends[kept], units[kept]
+    if not len(starts):
+        return Capacity((), (), ())
+    joined = (starts[1:] == ends[:-1]) & (units[1:] == units[:-1])
+    first, last = np.append(True, ~joined), np.append(~joined, True)
+    return Capacity(tuple(starts[first].tolist()), tuple(ends[last].tolist()), tuple(units[first].tolist()))

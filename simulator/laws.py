@@ -18,7 +18,7 @@ from simulator.clock import DAY
 from simulator.futures import Capacity
 from simulator.ledger import OPEN, Ledger, Result
 from simulator.program import F
-from simulator.summary import longest_path
+from simulator.summary import Summary, longest_path
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -48,6 +48,19 @@ def check_laws(ledger: Ledger) -> tuple[LawCheck, ...]:
     rows = _Rows.of(ledger)
     cases = (law(ledger, rows) for law in (_flow, _time_order, _tiling, _little))
     return (*cases, *_pools(ledger, rows))
+
+
+def check_sums(run: Summary) -> tuple[LawCheck, ...]:
+    """What must hold of every run's sums: cases end once or are open, and their days are booked exactly once."""
+    chosen, cycle = run.chosen(), run.cycle_seconds()
+    total, booked = int(cycle[chosen].sum()), int(run.seconds.sum())
+    late = run.future.arrival >= run.program.stop
+    wrong = ((cycle < 0) & ~late) | ((run.ended != OPEN) & (run.ended >= run.program.stop))
+    text = f"The days of {int(chosen.sum()):,} cases are booked exactly once, {total / DAY:,.1f} in all."
+    return (
+        _equal("days booked once", booked, total, text),
+        _count("ends", wrong, f"{len(wrong):,} cases end once, after they arrive, or are open at the stop."),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,14 +86,33 @@ def build(
     Rows (RAW_COLUMNS, one after the other) stand in order of time within each token of a case; times at or after the stop become OPEN.
     """
     table = np.asarray(rows, dtype=np.int64).reshape(-1, len(RAW_COLUMNS))
-    columns = dict(zip(RAW_COLUMNS, table.T, strict=True))
+    ends = np.column_stack([np.asarray(values, dtype=np.int64) for values in (ended, end_result, marks)])
+    return _assembled(program, draw, future, dict(zip(RAW_COLUMNS, table.T, strict=True)), ends)
+
+
+def from_packed(program: Program, draw: int, future: Future, rows: NDArray[np.int64], ends: NDArray[np.int64]) -> Ledger:
+    """A ledger from the compiled engine's rows, shape (rows, 3), and each case's end, result and marks, shape (cases, 3).
+
+    The words of a row: case << 32 | step << 20 | token << 16 | visit << 4 | result (+ 8 if no pool serves it); entered << 32 | started; ended << 32 | closed.
+    """
+    first, times, last = rows.T
+    step, result = (first >> 20) & 0xFFF, first & 7
+    pool = np.where(first & 8, -1, program.steps[step, F.POOL])
+    started = times.astype(np.int32).astype(np.int64)
+    columns = (first >> 32, (first >> 16) & 0xF, step, (first >> 4) & 0xFFF, pool, times >> 32, started, last >> 32, result)
+    return _assembled(program, draw, future, dict(zip(RAW_COLUMNS, columns, strict=True)), ends)
+
+
+def _assembled(
+    program: Program, draw: int, future: Future, columns: dict[str, NDArray[np.int64]], ends: NDArray[np.int64]
+) -> Ledger:
     late = columns["ended"] >= program.stop
     columns["result"] = np.where(late, Result.OPEN, columns["result"])
     columns["ended"] = np.where(late, OPEN, columns["ended"])
     columns["started"] = np.where(columns["started"] >= program.stop, OPEN, columns["started"])
     order = np.lexsort((columns["token"], columns["entered"], columns["case"]))
     columns = {name: values[order] for name, values in columns.items()}
-    columns["seq"] = np.arange(len(table)) - np.searchsorted(columns["case"], columns["case"], side="left")
+    columns["seq"] = np.arange(len(order)) - np.searchsorted(columns["case"], columns["case"], side="left")
     columns["closed_seconds"] = _closed_seconds(program, future, columns)
     cases = {
         "day": future.day,
@@ -101,9 +120,9 @@ def build(
         "type": future.type,
         "cluster": future.cluster,
         "arrival": future.arrival,
-        "ended": np.asarray(ended, dtype=np.int64),
-        "end_result": np.asarray(end_result, dtype=np.int64),
-        "marks": np.asarray(marks, dtype=np.int64),
+        "ended": ends[:, 0],
+        "end_result": ends[:, 1],
+        "marks": ends[:, 2],
     }
     return Ledger(program, draw, future, {name: columns[name] for name in VISIT_COLUMNS}, cases)
 

@@ -6,8 +6,8 @@ tables below; every number that may differ between draws is a column of `slots`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -139,6 +139,13 @@ class Program:
     @property
     def draws(self) -> int:
         return len(self.slots)
+
+    def of_draw(self, draw: int, changes: Mapping[int, float] | None = None) -> Program:
+        """The same program with the slots of one draw alone, some of them changed (slot number -> value)."""
+        row = self.slots[draw].copy()
+        for slot, value in (changes or {}).items():
+            row[slot] = value
+        return replace(self, slots=row[None, :])
 
 
 def lower(workflow: Workflow, begin: int, stop: int) -> Program:

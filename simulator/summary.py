@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.clock import WEEK
-from simulator.futures import Capacity
+from simulator.futures import Capacity, Future
 from simulator.ledger import OPEN, Ledger, open_until
-from simulator.program import F, Op
+from simulator.program import F, Op, Program
 from simulator.workflow import Attempts, Batch, Delay, Gate, Join, Serve
 
 Ints = NDArray[np.int64]
@@ -73,42 +74,109 @@ def _fork_of_token(ledger: Ledger) -> Ints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bookings:
-    """Seconds on the longest path, booked to accounts: every second of every case exactly once. Arrays of equal length."""
+class Question:
+    """What a summary is about: the cases that arrive in [first, last) seconds, and up to 62 groups of steps (a bit each, by step)."""
 
-    accounts: tuple[str, ...]
-    case: Ints
-    step: Ints
-    account: Ints
-    repeat: Ints
+    first: int
+    last: int
+    groups: Ints
+
+
+AGAIN = 1 << 62
+"""In `Summary.groups`: the case visited some step more than once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """One run in whole numbers, so that every engine and every order of adding gives the same.
+
+    Of all cases: `ended`, `marks` (shape (cases,)). Of those asked for: `groups` (cases,), the groups of the steps visited, and AGAIN;
+    `seconds` (steps, 2, 3) on the longest path, by first or repeated visit, in the queue, closed hours, and the step's own account;
+    `visits` (steps,); `work` (pools,), worked by teams, parallel branches included. Of all visits: `busy` and `queue` (pools, weeks of
+    the run), open seconds of units in use and seconds waited.
+    """
+
+    program: Program
+    draw: int
+    future: Future
+    question: Question
+    ended: Ints
+    marks: Ints
+    groups: Ints
     seconds: Ints
+    visits: Ints
+    work: Ints
+    busy: Ints
+    queue: Ints
+
+    def chosen(self) -> NDArray[np.bool_]:
+        """The cases asked for."""
+        return (self.future.arrival >= self.question.first) & (self.future.arrival < self.question.last)
+
+    def cycle_seconds(self) -> Ints:
+        """Arrival to end of every case; one still open counts with its age at the stop."""
+        return np.where(self.ended == OPEN, self.program.stop, self.ended) - self.future.arrival
+
+    def account_seconds(self) -> dict[str, Ints]:
+        """Account -> seconds of first and of repeated visits; together they are the cycle times of the cases asked for."""
+        sums: dict[str, Ints] = {}
+        own = _accounts(self.program)
+        for step, by_visit in enumerate(self.seconds):
+            for column, name in enumerate((QUEUE, CLOSED, own[step])):
+                if name:
+                    sums[name] = sums.get(name, 0) + by_visit[:, column]
+        return sums
+
+    def backlog_by_week(self) -> Ints:
+        """Open cases at the end of each calendar week of the run."""
+        return _backlog(self.program, self.future.arrival, self.ended)
+
+    def pool_weeks(self) -> tuple[PoolWeeks, ...]:
+        """Load and mean queue of every pool by calendar week."""
+        return tuple(_pool_weeks(self.program, self.future, self.busy, self.queue))
 
 
-def bookings(ledger: Ledger) -> Bookings:
-    """Splits each visit into queue, closed hours and its step's own account; `repeat` is 1 for visits after the first."""
+def week_edges(program: Program) -> Ints:
+    """Bounds of the calendar weeks that a run touches."""
+    return np.arange(program.begin // WEEK, -(-program.stop // WEEK) + 1) * WEEK
+
+
+def summarise(ledger: Ledger, question: Question) -> Summary:
+    """The summary of a ledger."""
+    v, cases, program = ledger.visits, ledger.cases, ledger.program
+    arrival = cases["arrival"]
+    chosen = ((arrival >= question.first) & (arrival < question.last))[v["case"]]
+    case, step, again = v["case"][chosen], v["step"][chosen], (v["visit"][chosen] > 0).astype(np.int64)
+    groups = np.zeros(len(arrival), dtype=np.int64)
+    np.bitwise_or.at(groups, case, question.groups[step] | again * AGAIN)
+    work = work_seconds(ledger)
+    busy, queue = _by_pool_and_week(ledger)
+    teams = chosen & (v["pool"] >= 0)
+    return Summary(
+        program, ledger.draw, ledger.future, question, cases["ended"], cases["marks"], groups,
+        _seconds(ledger, chosen & longest_path(ledger), work), np.bincount(step, minlength=len(program.steps)),
+        _sums(v["pool"][teams], work[teams], len(program.pools)), busy, queue,
+    )  # fmt: skip
+
+
+def _sums(index: Ints, values: Ints, size: int) -> Ints:
+    """Sums of whole numbers by index (exact: no float in between)."""
+    out = np.zeros(size, dtype=np.int64)
+    np.add.at(out, index, values)
+    return out
+
+
+def _seconds(ledger: Ledger, mine: NDArray[np.bool_], work: Ints) -> Ints:
+    """Seconds of the chosen visits by step, first or again, and queue, closed hours or the step's own account."""
     v, program = ledger.visits, ledger.program
-    path = longest_path(ledger)
-    own = _accounts(ledger)
-    names = tuple(dict.fromkeys([QUEUE, CLOSED, *own]))
-    number = {name: i for i, name in enumerate(names)}
     until = np.where(v["ended"] == OPEN, program.stop, v["ended"])
-    total = until - v["entered"]
+    total, closed = until - v["entered"], v["closed_seconds"]
     served = program.steps[v["step"], F.OP] == Op.SERVE
-    closed, work = v["closed_seconds"], work_seconds(ledger)
     queue = np.where(served, total - closed - work, 0)
-    rest = np.where(served, work, total - closed)
-    own_account = np.asarray([number[name] for name in own], dtype=np.int64)[v["step"]]
-    parts = (
-        (np.full(len(total), number[QUEUE]), queue),
-        (np.full(len(total), number[CLOSED]), closed),
-        (own_account, rest),
-    )
-    account = np.concatenate([a for a, _ in parts])
-    seconds = np.concatenate([s for _, s in parts])
-    keep = np.tile(path, 3) & (seconds != 0)
-    repeat = np.tile((v["visit"] > 0).astype(np.int64), 3)
-    case, step = np.tile(v["case"], 3), np.tile(v["step"], 3)
-    return Bookings(names, case[keep], step[keep], account[keep], repeat[keep], seconds[keep])
+    own = np.where(served, work, total - closed)
+    at = (v["step"] * 2 + (v["visit"] > 0))[mine]
+    sums = [_sums(at, part[mine], 2 * len(program.steps)) for part in (queue, closed, own)]
+    return np.stack(sums, axis=-1).reshape(-1, 2, 3)
 
 
 def work_seconds(ledger: Ledger) -> Ints:
@@ -120,9 +188,9 @@ def work_seconds(ledger: Ledger) -> Ints:
     return np.where(served, until - started - _closed_in_service(ledger, started, until), 0)
 
 
-def _accounts(ledger: Ledger) -> list[str]:
+def _accounts(program: Program) -> list[str]:
     timed = (Delay, Serve, Gate, Attempts, Join, Batch)
-    return [s.account if isinstance(s, timed) else "" for s in ledger.program.workflow.steps]
+    return [s.account if isinstance(s, timed) else "" for s in program.workflow.steps]
 
 
 def _closed_in_service(ledger: Ledger, started: Ints, until: Ints) -> Ints:
@@ -154,32 +222,42 @@ class PoolWeeks:
 
 def pool_weeks(ledger: Ledger) -> tuple[PoolWeeks, ...]:
     """Load and mean queue of every pool by calendar week."""
-    program, v = ledger.program, ledger.visits
-    edges = np.arange(program.begin // WEEK, -(-program.stop // WEEK) + 1) * WEEK
+    return tuple(_pool_weeks(ledger.program, ledger.future, *_by_pool_and_week(ledger)))
+
+
+def _pool_weeks(program: Program, future: Future, busy: Ints, queue: Ints) -> Iterator[PoolWeeks]:
+    edges = week_edges(program)
     week = np.maximum(edges[:-1] // WEEK + 1, 0)
-    results = []
     for pool, name in enumerate(program.pool_names):
-        capacity = ledger.future.capacity[pool]
-        clock = capacity.open_time()
+        hours = np.diff(_capacity_seconds(future.capacity[pool], edges)) / 3600
+        yield PoolWeeks(name, week, hours, busy[pool] / 3600, queue[pool] / WEEK)
+
+
+def _by_pool_and_week(ledger: Ledger) -> tuple[Ints, Ints]:
+    """Open seconds of units in use and seconds waited, shape (pools, weeks) each."""
+    program, v = ledger.program, ledger.visits
+    edges = week_edges(program)
+    busy = np.zeros((len(program.pools), len(edges) - 1), dtype=np.int64)
+    queue = np.zeros_like(busy)
+    for pool in range(len(program.pools)):
+        clock = ledger.future.capacity[pool].open_time()
         mine = v["pool"] == pool
         entered = v["entered"][mine]
         until = np.where(v["ended"] == OPEN, program.stop, v["ended"])[mine]
         started = np.where(v["started"][mine] == OPEN, until, v["started"][mine])
-        busy = np.diff(_before(open_until(clock, started), open_until(clock, until), open_until(clock, edges)))
-        queue = np.diff(_before(entered, started, edges))
-        hours = np.diff(_capacity_seconds(capacity, edges)) / 3600
-        results.append(PoolWeeks(name, week, hours, busy / 3600, queue / WEEK))
-    return tuple(results)
+        busy[pool] = np.diff(_before(open_until(clock, started), open_until(clock, until), open_until(clock, edges)))
+        queue[pool] = np.diff(_before(entered, started, edges))
+    return busy, queue
 
 
-def _before(start: Ints, end: Ints, edges: Ints) -> Floats:
+def _before(start: Ints, end: Ints, edges: Ints) -> Ints:
     """Total length of the intervals [start, end) that lies before each edge."""
 
-    def part(points: Ints) -> Floats:
+    def part(points: Ints) -> Ints:
         ordered = np.sort(points)
         below = np.searchsorted(ordered, edges, side="right")
         total = np.concatenate([[0], np.cumsum(ordered)])
-        return np.asarray(total[below] + (len(ordered) - below) * edges, dtype=np.float64)
+        return np.asarray(total[below] + (len(ordered) - below) * edges, dtype=np.int64)
 
     return part(end) - part(start)
 
@@ -193,8 +271,10 @@ def _capacity_seconds(capacity: Capacity, edges: Ints) -> Floats:
 
 def backlog_by_week(ledger: Ledger) -> Ints:
     """Open cases at the end of each calendar week of the run."""
-    program, cases = ledger.program, ledger.cases
-    ends = np.arange(program.begin // WEEK + 1, -(-program.stop // WEEK) + 1) * WEEK
-    finished = np.sort(np.where(cases["ended"] == OPEN, 2**62, cases["ended"]))
-    arrived = np.sort(cases["arrival"])
-    return np.asarray(np.searchsorted(arrived, ends) - np.searchsorted(finished, ends), dtype=np.int64)
+    return _backlog(ledger.program, ledger.cases["arrival"], ledger.cases["ended"])
+
+
+def _backlog(program: Program, arrival: Ints, ended: Ints) -> Ints:
+    ends = week_edges(program)[1:]
+    finished = np.sort(np.where(ended == OPEN, 2**62, ended))
+    return np.asarray(np.searchsorted(np.sort(arrival), ends) - np.searchsorted(finished, ends), dtype=np.int64)

@@ -45,7 +45,7 @@ class Line:
 
     def __call__(self, per_visit: Mapping[str, Any]) -> Outcome:
         visits = {"entry": 1.0, "approve": 1.0}
-        days = {name: float(per_visit[name][0]) * visits[name] if name in per_visit else 0.0 for name in visits}
+        days = {name: per_visit[name] * visits[name] if name in per_visit else 0.0 for name in visits}
         total = sum(days.values())
         self.asked.append(total)
         return seen(
@@ -62,7 +62,7 @@ def test_a_straight_line_is_solved_in_two_steps():
     assert isinstance(solved, b.Solved)
     assert world.asked == [0.0, 8.0]
     assert solved.unlocated_days == pytest.approx(8.0)
-    assert {k: float(v[0]) for k, v in solved.per_visit.items()} == pytest.approx({"entry": 2.0, "approve": 6.0})
+    assert dict(solved.per_visit) == pytest.approx({"entry": 2.0, "approve": 6.0})
 
 
 def test_another_slope_is_found_by_secants():
@@ -93,7 +93,7 @@ def test_days_are_given_to_visits():
         ),
     )
     share, per_visit = rare["entry"]
-    assert (share, float(per_visit["entry"][0]), float(per_visit["approve"][0])) == (1.0, 32.0, 0.0)
+    assert (share, per_visit["entry"], per_visit["approve"]) == (1.0, 32.0, 0.0)
 
 
 def test_sourced_steps_that_take_too_long_are_rejected():
@@ -125,7 +125,7 @@ def test_all_days_at_one_place_as_far_as_they_fit():
     extremes = b.extreme_per_visit(tight, solved)
     share, per_visit = extremes["approve"]
     assert share == pytest.approx(5.5 / 8)
-    assert (float(per_visit["approve"][0]), float(per_visit["entry"][0])) == (pytest.approx(5.5), pytest.approx(2.5))
+    assert (per_visit["approve"], per_visit["entry"]) == (pytest.approx(5.5), pytest.approx(2.5))
     assert extremes["entry"][0] == 1.0
 
 

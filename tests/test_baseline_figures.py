@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from models import parameters
@@ -25,7 +24,7 @@ FIGURES = ("mean_cycle_time_days", "p90_cycle_time_days", "straight_through_shar
 def figures(name: str, arm: Arm) -> dict[str, float]:
     """One future at the medians with one unlocated day a visit at every place (nothing is solved, so it is quick)."""
     case = load(name).case
-    unlocated = {place: np.asarray([1.0]) for place in (case.baseline.places if case.baseline else ())}
+    unlocated = dict.fromkeys(case.baseline.places if case.baseline else (), 1.0)
     found = run_arm(case, parameters.sample(case, 7, None), arm, 0, unlocated).outcome.figures
     return {figure: round(found[figure], 9) for figure in FIGURES}
 

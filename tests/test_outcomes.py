@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 from models import parameters
-from models.outcomes import Outcome, case_costs, met, outcome, target_level, target_value
+from models.outcomes import Outcome, case_costs, met, outcome, question, target_level, target_value
 from models.parameters import ARMS
 from models.schema import CaseFile
 from scenarios.catalogue import shipped_names
 from scenarios.files import load
 from scenarios.study import median_baseline, run_arm
 from simulator.clock import DAY, HOUR, WEEK
+from simulator.summary import summarise
 from tests.tiny import BY_HAND, HORIZON, ai, play, team, tiny, work
 
 
 def result(case: CaseFile, arrivals: list[Any], **costs: float) -> Outcome:
-    return outcome(case, play(case, arrivals), HORIZON, costs)
+    ledger = play(case, arrivals)
+    return outcome(case, summarise(ledger, question(case, ledger.program, HORIZON)), HORIZON, costs)
 
 
 # ---------------------------------------------------------------- days

@@ -13,7 +13,7 @@ from models.conditions import PRODUCTION
 from models.consistency import check
 from models.process import Horizon
 from models.schema import Arm, CaseFile, Cause
-from scenarios.study import columns_of
+from scenarios.arms import columns_of
 from simulator.clock import WEEK
 from simulator.futures import given
 from simulator.ledger import Ledger

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.cli import scenario_commands
+from scenarios.cli import runs_commands, scenario_commands
 from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:
@@ -27,12 +27,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(scenario_commands.app, name="scenario")
+app.add_typer(runs_commands.app, name="runs")
 
 CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file or a case folder")]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="the same seed gives the same figures")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON alone on standard output")]
+EngineOption = Annotated[
+    str, typer.Option(help="compiled (fast) or simpy (the readable reference, slow); the figures are the same")
+]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, max=1_024, help="default: all cores; figures do not depend on it")]
 ArmOption = Annotated[str, typer.Option(help="as_is (today), pilot or production (live)")]
-DEFAULT_DRAWS = 6
+DEFAULT_DRAWS = 200
 PAIRS = 8
 
 
@@ -99,6 +104,22 @@ def known_arm(arm: str) -> Any:
     return arm
 
 
+def known_means(engine: str, threads: int | None) -> Any:
+    """How to run; says so if the compiled engine has to be compiled first. A CaseError names the known engines."""
+    from scenarios.problems import CaseError, Problem, nearest
+    from scenarios.study import Means
+    from simulator.engines import ENGINES
+
+    if engine not in ENGINES:
+        raise CaseError("--engine", [Problem("E601", "", f'no engine "{engine}"', nearest(engine, ENGINES))])
+    if engine == "compiled":
+        from simulator.jit import is_cached
+
+        if not is_cached():
+            sys.stderr.write("compiling the simulator, once (about 10 seconds)\n")
+    return Means(engine, threads)
+
+
 @app.command()
 def verdict(
     case: CaseArgument,
@@ -106,16 +127,19 @@ def verdict(
         int, typer.Option(min=1, max=100_000, help="accepted futures; below 200 the verdict is a preview")
     ] = DEFAULT_DRAWS,
     seed: SeedOption = 7,
+    engine: EngineOption = "compiled",
+    threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How probable is it that the promise is kept, and why."""
-    loaded = load_to_run(case)
+    means, loaded = known_means(engine, threads), load_to_run(case)
     from scenarios import study
     from scenarios.report import verdict_json, verdict_text
     from scenarios.store import SolvedCache
 
     with running(loaded):
-        result = study.verdict(loaded.case, draws, seed, progress_on(sys.stderr, not as_json), SolvedCache(loaded.hash, seed))
+        show = progress_on(sys.stderr, not as_json)
+        result = study.verdict(loaded.case, draws, seed, show, SolvedCache(loaded.hash, seed), means)
     if as_json:
         print_json(verdict_json.as_json(result, loaded))
     else:
@@ -128,15 +152,14 @@ def run(
     arm: ArmOption = "production",
     replications: Annotated[int, typer.Option(min=1, max=100_000)] = 5,
     seed: SeedOption = 7,
-    engine: Annotated[str, typer.Option(help="simpy")] = "simpy",
+    engine: EngineOption = "compiled",
     out: Annotated[Path | None, typer.Option(help="a new folder for the tables of all runs (CSV) and the summary")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate one arm at the middle values of all parameters, several futures."""
     from scenarios.problems import CaseError, Problem
 
-    if engine != "simpy":
-        raise CaseError("--engine", [Problem("E601", "", f'no engine "{engine}"', "known: simpy")])
+    means = known_means(engine, None)
     if out is not None and out.exists():
         raise CaseError(str(out), [Problem("E601", "--out", "exists already", "name a folder that does not exist yet")])
     chosen, loaded = known_arm(arm), load_to_run(case)
@@ -146,7 +169,7 @@ def run(
 
     show = progress_on(sys.stderr, not as_json)
     with running(loaded):
-        result = study.replicate(loaded.case, chosen, replications, seed, show, SolvedCache(loaded.hash, seed))
+        result = study.replicate(loaded.case, chosen, replications, seed, show, SolvedCache(loaded.hash, seed), means.engine)
     if out is not None:
         run_report.write(result, loaded, out)
     if as_json:

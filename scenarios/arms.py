@@ -1,0 +1,118 @@
+"""The arms of a case under a block of draws: each lowered once for all draws, then simulated draw by draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import process
+from models.conditions import PILOT, PRODUCTION
+from models.outcomes import Outcome, case_costs, outcome, question
+from models.parameters import Draws, Scope
+from models.process import Horizon
+from models.schema import Arm, CaseFile, Cause
+from simulator.engines import Engine
+from simulator.futures import Future, realise, same_arrivals
+from simulator.laws import LawCheck, check_laws, check_sums
+from simulator.program import Program, lower
+from simulator.summary import Question
+
+Floats = NDArray[np.float64]
+ArmKey = Arm | frozenset[Cause]
+ARM_CAUSES: dict[Arm, frozenset[Cause]] = {"pilot": PILOT, "production": PRODUCTION}
+
+
+def name_of(arm: ArmKey) -> str:
+    """An arm in one word: as_is, pilot, production, or the causes that are live, joined by +."""
+    if isinstance(arm, str):
+        return arm
+    named = {causes: name for name, causes in ARM_CAUSES.items()}
+    return named.get(arm) or "+".join(sorted(arm))
+
+
+def between() -> tuple[frozenset[Cause], ...]:
+    """The 14 combinations of causes between the pilot (none live) and production (all four live)."""
+    causes = sorted(PRODUCTION)
+    chosen = chain.from_iterable(combinations(causes, n) for n in range(1, len(causes)))
+    return tuple(frozenset(c) for c in chosen)
+
+
+def columns_of(draws: Draws, arm: ArmKey) -> Scope:
+    """The columns of one of the three named arms, or of the arm in which some causes are at their production state."""
+    if arm == "as_is":
+        return process.today_columns(draws)
+    return process.arm_columns(draws, arm if isinstance(arm, frozenset) else ARM_CAUSES[arm])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoweredArm:
+    """One arm as a program with a row of slots for every draw of the block."""
+
+    program: Program
+    columns: Scope
+    horizon: Horizon
+    question: Question
+
+
+@dataclass(slots=True, eq=False)
+class Arms:
+    """The arms of a case for a block of draws. Prepare them before threads share them."""
+
+    case: CaseFile
+    draws: Draws
+    known: dict[str, LoweredArm] = field(default_factory=dict)
+
+    def prepare(self, arms: Iterable[ArmKey]) -> Arms:
+        """Lowers the arms that are not there yet. Raises WorkflowError."""
+        for arm in arms:
+            if name_of(arm) not in self.known:
+                self.known[name_of(arm)] = self._lowered(arm)
+        return self
+
+    def _lowered(self, arm: ArmKey) -> LoweredArm:
+        columns = columns_of(self.draws, arm)
+        horizon = process.today_horizon(self.case) if arm == "as_is" else process.full_horizon(self.case)
+        program = lower(process.build(self.case, columns, horizon), horizon.begin, horizon.stop)
+        return LoweredArm(program, columns, horizon, question(self.case, program, horizon))
+
+
+@dataclass(slots=True, eq=False)
+class OneFuture:
+    """One future of one draw (row `row` of the block) in any arm. Arms in which the same cases arrive share them."""
+
+    arms: Arms
+    row: int
+    number: int
+    engine: Engine
+    seen: list[tuple[Program, Future]] = field(default_factory=list)
+
+    def program(self, arm: str, unlocated: Mapping[str, float]) -> Program:
+        """The arm's program for this draw. `unlocated`: step -> days per visit."""
+        lowered = self.arms.known[arm]
+        return lowered.program.of_draw(self.row, process.unlocated_slots(self.arms.case, lowered.program, unlocated))
+
+    def future(self, arm: str) -> Future:
+        """What happens in this future whatever the cases do."""
+        program = self.arms.known[arm].program
+        for known, future in self.seen:
+            if known is program:
+                return future
+        like = next((f for known, f in self.seen if same_arrivals(known, program, self.row)), None)
+        self.seen.append((program, realise(program, self.row, self.arms.draws.seed, self.number, like)))
+        return self.seen[-1][1]
+
+    def outcome(self, arm: str, unlocated: Mapping[str, float], broken: list[LawCheck] | None = None) -> Outcome:
+        """Simulates the arm. Laws of sums that do not hold are added to `broken`."""
+        lowered = self.arms.known[arm]
+        summary = self.engine.summary(self.program(arm, unlocated), 0, self.future(arm), lowered.question)
+        if broken is not None:
+            broken += [law for law in check_sums(summary) if not law.passed]
+        return outcome(self.arms.case, summary, lowered.horizon, case_costs(self.arms.case, lowered.columns.now, self.row))
+
+    def audit(self, arm: str, unlocated: Mapping[str, float]) -> list[LawCheck]:
+        """All laws on the full ledger of the arm."""
+        return list(check_laws(self.engine.ledger(self.program(arm, unlocated), 0, self.future(arm))))

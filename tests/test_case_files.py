@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case_builder import AI, GONE, SMALL_FILE, loaded, problems, small, with_changes
+from tests.case_builder import AI, GONE, SMALL_FILE, loaded, problems, small, with_changes
 
 from scenarios.catalogue import shipped_names
 from scenarios.files import MAX_PROBLEMS, find, load, resolved, validated

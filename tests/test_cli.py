@@ -19,7 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from case_builder import SMALL_FILE
+from tests.case_builder import SMALL_FILE
 from typer.main import get_command
 
 from scenarios.cli import main as main_module

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import tomlkit
-from case_builder import SMALL_FILE, with_changes
+from tests.case_builder import SMALL_FILE, with_changes
 from test_cli import refused, run
 
 import pilotproof as pp

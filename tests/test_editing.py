@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from case_builder import AI, SMALL_FILE, loaded
+from tests.case_builder import AI, SMALL_FILE, loaded
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

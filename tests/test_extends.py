@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from case_builder import SMALL_FILE
+from tests.case_builder import SMALL_FILE
 
 from models.parameters import leaves
 from scenarios.differences import differences

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 import pytest
-from case_builder import SMALL_FILE
+from tests.case_builder import SMALL_FILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

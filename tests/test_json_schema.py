@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from case_builder import SMALL_FILE, small
+from tests.case_builder import SMALL_FILE, small
 from test_cli import run
 
 from scenarios.catalogue import shipped_names

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from case_builder import AI, SMALL_FILE, loaded
+from tests.case_builder import AI, SMALL_FILE, loaded
 
 from models.parameters import leaves
 from scenarios.catalogue import shipped_names

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import tomlkit
-from case_builder import small, with_changes
+from tests.case_builder import small, with_changes
 from test_cli import run
 
 OFFICE = {"hours": ["09:00-17:00"]}

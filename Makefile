@@ -37,7 +37,7 @@ $(READY): requirements-dev.txt pyproject.toml
 
 # the pins of requirements-dev.txt; needs uv (pip install uv)
 pins:
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt
+	uv pip compile pyproject.toml --extra cluster --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

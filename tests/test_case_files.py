@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.case_builder import AI, GONE, SMALL_FILE, loaded, problems, small, with_changes
 
 from scenarios.catalogue import shipped_names
 from scenarios.files import MAX_PROBLEMS, find, load, resolved, validated
 from scenarios.overload import check_today
 from scenarios.problems import CODES, CaseError
+from tests.case_builder import AI, GONE, SMALL_FILE, loaded, problems, small, with_changes
 
 NAN, INF = float("nan"), float("inf")
 PERT_AT_ONE_POINT = {"kind": "pert", "low": "1 d", "likely": "1 d", "high": "1 d"}

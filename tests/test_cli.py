@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,11 +20,11 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from tests.case_builder import SMALL_FILE
 from typer.main import get_command
 
 from scenarios.cli import main as main_module
 from scenarios.files import load
+from tests.case_builder import SMALL_FILE
 
 SMALL = str(SMALL_FILE)
 ROOT = SMALL_FILE.parents[2]
@@ -105,12 +106,20 @@ def test_every_command_has_a_sentence_of_help():
         assert all(re.match(r"  \w+ +\w+", line) for line in lines if line), lines
 
 
+def leaves(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield name, command
+    for key, each in (inner or {}).items():
+        yield from leaves(each, f"{name} {key}".strip())
+
+
 def test_the_readme_lists_every_command_with_options_that_exist():
-    group: Any = get_command(main_module.app)
-    commands = {name: c for name, c in group.commands.items() if name != "scenario"}
-    commands |= {f"scenario {name}": c for name, c in group.commands["scenario"].commands.items()}
+    commands = dict(leaves(get_command(main_module.app)))
     rows = re.findall(r"^\| `pilotproof (.*?)` \|(.*)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    named = {" ".join(line.split()[: 2 if line.startswith("scenario") else 1]): f"{line} {words}" for line, words in rows}
+    groups = {name.split()[0] for name in commands if " " in name}
+    named = {" ".join(line.split()[: 2 if line.split()[0] in groups else 1]): f"{line} {words}" for line, words in rows}
 
     assert set(named) == set(commands)
     for name, text in named.items():

@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.case_builder import AI, SMALL_FILE, loaded
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from scenarios.differences import differences
 from scenarios.editing import name_of, new_file, write_atomically
 from scenarios.files import load
 from scenarios.problems import CaseError
+from tests.case_builder import AI, SMALL_FILE, loaded
 
 HERE = Path("case.toml")
 UNTIDY = """\

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.case_builder import SMALL_FILE
 
 from models.parameters import leaves
 from scenarios.differences import differences
 from scenarios.files import LoadedCase, changed, load
 from scenarios.problems import CaseError
+from tests.case_builder import SMALL_FILE
 
 SMALL = load(str(SMALL_FILE)).case
 

@@ -9,7 +9,6 @@ import warnings
 from typing import Any
 
 import pytest
-from tests.case_builder import SMALL_FILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from scenarios.files import find, resolved, validated
 from scenarios.problems import CODES, CaseError
 from scenarios.report import show_report
 from simulator.program import lower
+from tests.case_builder import SMALL_FILE
 
 ODD: list[Any] = [
     math.nan, math.inf, -math.inf, 1e308, -1e308, 10**400, -(10**400), 0, -1, 1, 2, 0.5, 1e-300, -0.0, 1e9, 10**12, True, False,

@@ -6,13 +6,13 @@ import json
 import re
 
 import pytest
-from tests.case_builder import AI, SMALL_FILE, loaded
 
 from models.parameters import leaves
 from scenarios.catalogue import shipped_names
 from scenarios.files import load
 from scenarios.report import show_report
 from scenarios.report.weekly import weekly_inputs
+from tests.case_builder import AI, SMALL_FILE, loaded
 
 RAMP = {"start": 0.2, "weeks": 6}
 WEEKLY_AI = {

@@ -27,6 +27,11 @@ CODES = {
     "E501": "run settings do not fit",
     "E601": "wrong argument",
     "E602": "cannot be written",
+    "E701": "the run cannot be read",
+    "E702": "a part of the run is missing or damaged",
+    "E703": "the run is of other inputs",
+    "E704": "the run is in use",
+    "E705": "not safe to remove",
 }
 """Code -> what it means; the list in docs/errors.md is made from it."""
 

@@ -59,6 +59,14 @@ def _windows(calendar: Calendar) -> Ints:
     return np.asarray([*calendar.starts, *calendar.ends, *calendar.open_before], dtype=np.int64)
 
 
+def _open_time(capacity: Capacity) -> tuple[Ints, int]:
+    """The windows in which at least one unit is present, in the form of `_windows`, and their number."""
+    starts, ends = np.asarray(capacity.starts, dtype=np.int64), np.asarray(capacity.ends, dtype=np.int64)
+    apart = starts[1:] != ends[:-1]
+    starts, ends = starts[np.append(True, apart)[: len(starts)]], ends[np.append(apart, True)[: len(ends)]]
+    return np.concatenate([starts, ends, [0], np.cumsum(ends - starts)]), len(starts)
+
+
 def _segments(capacity: Capacity) -> Ints:
     return np.asarray([*capacity.starts, *capacity.ends, *capacity.units], dtype=np.int64)
 
@@ -68,13 +76,15 @@ def pack_future(packed: Packed, future: Future) -> tuple[Ints, Ints]:
 
     Calendars are the program's own, the open time and the capacity of each pool, the outages of each endpoint, absences.
     """
-    opens = [c.open_time() for c in future.capacity]
+    opens = [_open_time(c) for c in future.capacity]
     away = [calendar for calendars in future.absent.values() for calendar in calendars]
     blocks = [
-        *packed.calendars, *map(_windows, opens), *map(_segments, future.capacity), *map(_windows, future.down), *map(_windows, away),
+        *packed.calendars, *(windows for windows, _ in opens), *map(_segments, future.capacity), *map(_windows, future.down), *map(_windows, away),
     ]  # fmt: skip
-    tables: tuple[Calendar | Capacity, ...] = (*packed.program.calendars, *opens, *future.capacity, *future.down, *away)
-    counts = [len(t.starts) for t in tables]
+    counts = [
+        *(len(c.starts) for c in packed.program.calendars), *(n for _, n in opens),
+        *(len(c.starts) for c in future.capacity), *(len(c.starts) for c in (*future.down, *away)),
+    ]  # fmt: skip
     absent, first = np.full(len(packed.program.steps), -1, dtype=np.int64), len(blocks) - len(away)
     for step, calendars in future.absent.items():
         absent[packed.program.step_ids.index(step)] = first
@@ -197,6 +207,12 @@ class CompiledEngine:
         """The same as `simulator.summary.summarise` makes of the ledger."""
         self.run(program, draw, future)
         return _summary(program, draw, future, question, self.space)
+
+
+def warm() -> None:
+    """Compiles the kernel, or loads it from the cache."""
+    k.run.compile("int64(int64[::1], float64[::1], int64)")
+    k.tally.compile("int64(int64[::1], int64[::1])")
 
 
 def simulate(program: Program, draw: int, future: Future) -> Ledger:

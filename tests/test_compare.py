@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import tomlkit
-from test_cli import refused, run
 
 import pilotproof as pp
 from scenarios.study import verdict
 from tests.case_builder import SMALL_FILE, with_changes
+from tests.test_cli import refused, run
 
 WAIT = "steps.answer.time"
 UNCERTAIN = {"kind": "exponential", "mean": {"low": "2 d", "likely": "5 d", "high": "12 d"}}

@@ -1,7 +1,7 @@
-"""The engine against the independent reference simulator, ledger row by ledger row.
+"""Both engines against the independent reference simulator, ledger row by ledger row, and the sums of both.
 
-Each story first states by hand what the rules of docs/workflow.md give, so that it tells which of the two is wrong;
-then both must agree in every column. EQUALITY_COUNT sets the number of generated workflows.
+Each story first states by hand what the rules of docs/workflow.md give, so that it tells which is wrong; then all must agree in
+every column. EQUALITY_COUNT sets the number of generated workflows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from simulator.distributions import (
 )
 from simulator.futures import Future, given
 from simulator.program import lower
-from simulator.simpy_engine import simulate
+from simulator.summary import summarise
 from simulator.workflow import (
     Attempts,
     Batch,
@@ -58,12 +58,13 @@ from simulator.workflow import (
     Timer,
     Workflow,
 )
+from tests.engines import assert_same_sums, engine, question
 from tests.oracles.arithmetic import Plain, philox, uniforms
-from tests.oracles.generate import generate
+from tests.oracles.generate import IN_CI, generate
 from tests.oracles.plain import as_reference, plain
 from tests.oracles.reference import simulate as reference
 
-COUNT = int(os.environ.get("EQUALITY_COUNT", "160"))
+COUNT = int(os.environ.get("EQUALITY_COUNT", IN_CI))
 LONG = 10 * WEEK
 OPEN = -(2**31)
 NEARLY_ONE = 1 - 1e-9
@@ -74,7 +75,7 @@ Visit = tuple[int, int, int, int, str]
 
 @dataclass(frozen=True)
 class Story:
-    """What both simulators said about one hand-made workflow."""
+    """What the reference said about one hand-made workflow."""
 
     workflow: Workflow
     rows: list[Plain]
@@ -105,15 +106,20 @@ def first_difference(found: list[Plain], expected: list[Plain]) -> str:
 
 
 def assert_equal(workflow: Workflow, begin: int, stop: int, draw: int, future: Future) -> None:
+    """The reference and both engines: rows and cases. What the compiled engine adds up: the sums of the SimPy engine's ledger."""
     rows, cases = reference(plain(workflow, draw, future))
-    found_rows, found_cases = as_reference(simulate(lower(workflow, begin, stop), draw, future))
-    assert found_rows == rows, first_difference(found_rows, rows)
-    assert found_cases == cases, first_difference(found_cases, cases)
+    program = lower(workflow, begin, stop)
+    ledger = engine("simpy").ledger(program, draw, future)
+    for found_rows, found_cases in (as_reference(ledger), as_reference(engine("compiled").ledger(program, draw, future))):
+        assert found_rows == rows, first_difference(found_rows, rows)
+        assert found_cases == cases, first_difference(found_cases, cases)
+    asked = question(program)
+    assert_same_sums(engine("compiled").summary(program, draw, future, asked), summarise(ledger, asked))
 
 
 @dataclass(frozen=True)
 class Play:
-    """Runs a list of steps in both simulators. `check` states by hand what the reference must say."""
+    """Runs a list of steps in the reference and in both engines. `check` states by hand what the reference must say."""
 
     steps: Sequence[Step]
     arrivals: Sequence[tuple[int, int]]
@@ -127,7 +133,7 @@ class Play:
     change: Callable[[Future], Future] = lambda future: future
 
     def check(self, by_hand: Callable[[Story], None]) -> None:
-        """First the reference against the hand-made numbers, then the engine against the reference."""
+        """First the reference against the hand-made numbers, then the engines against the reference."""
         names = tuple(f"type{i}" for i in range(self.types))
         workflow = Workflow(names, tuple(self.steps), tuple(self.pools), endpoints=tuple(self.endpoints))
         program = lower(workflow, self.begin, self.stop)

@@ -1,4 +1,4 @@
-"""Exact oracles E1, E2, E4-E9 and E11-E13 of the simulator: whole seconds, so every comparison is for equality.
+"""Exact oracles E1, E2, E4-E9 and E11-E13 of both engines: whole seconds, so every comparison is for equality.
 
 The numbers are worked by hand or by a recursion that shares nothing with the engine (verification plan, section 2).
 """
@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from simulator.clock import DAY, HOUR, MINUTE, WEEK, Calendar, always, weekly
 from simulator.distributions import Column, Constant, Distribution, Exponential, Lognormal, Uniform
 from simulator.draws import case_entity, purpose_of, uniform_arrays
-from simulator.futures import given, realise
+from simulator.engines import ENGINES, EngineName
+from simulator.futures import Future, given, realise
 from simulator.ledger import OPEN, Ledger, Result
-from simulator.program import lower
-from simulator.simpy_engine import simulate
+from simulator.program import Program, lower
 from simulator.workflow import (
     Arrivals,
     Attempts,
@@ -56,13 +56,25 @@ from simulator.workflow import (
     Timer,
     Workflow,
 )
+from tests.engines import engine
 
+PLAYED_BY: EngineName = "simpy"
 Ints = NDArray[np.int64]
 FAR = 10_000_000
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 OFFICE = weekly({day: [(9 * HOUR, 17 * HOUR)] for day in WORKDAYS}, date(2026, 1, 5), 0, 4 * WEEK)
 MON, TUE, WED, THU, FRI, SAT, SUN = (k * DAY for k in range(7))
 END = End("end")
+
+
+@pytest.fixture(autouse=True, params=ENGINES)
+def _played_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every oracle is put to both engines."""
+    monkeypatch.setattr(sys.modules[__name__], "PLAYED_BY", request.param)
+
+
+def simulate(program: Program, draw: int, future: Future) -> Ledger:
+    return engine(PLAYED_BY).ledger(program, draw, future)
 
 
 # Telling a story: a workflow, arrivals, and what the ledger says about a step
@@ -816,7 +828,7 @@ def test_e9_the_same_scenario_and_seed_give_the_same_bytes() -> None:
 
 def test_e9_another_process_with_another_hash_seed_gives_the_same_bytes() -> None:
     here = Path(__file__).parent
-    code = "import test_exact as t; print(t.fingerprint(t.office_ledger()))"
+    code = f"import test_exact as t; t.PLAYED_BY = {PLAYED_BY!r}; print(t.fingerprint(t.office_ledger()))"
     environment = {**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": os.pathsep.join([str(here.parent), str(here)])}
     command = [sys.executable, "-c", code]
     other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

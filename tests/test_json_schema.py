@@ -11,11 +11,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from test_cli import run
 
 from scenarios.catalogue import shipped_names
 from scenarios.files import find
 from tests.case_builder import SMALL_FILE, small
+from tests.test_cli import run
 
 USER_NAMED = ("sources", "calendars", "types", "type_effect", "teams", "systems", "places", "quality")
 """Tables whose keys the user chooses."""

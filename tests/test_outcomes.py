@@ -38,7 +38,7 @@ def test_days_are_a_partition(name, arm):
             "run": case.run.model_copy(update={"warm_up_weeks": 2, "run_out_weeks": 2}),
         }
     )
-    places = dict.fromkeys(case.baseline.places if case.baseline else (), np.full(1, 1.5))
+    places = dict.fromkeys(case.baseline.places if case.baseline else (), 1.5)
     found = run_arm(short, parameters.sample(short, 7, range(1)), arm, 0, places).outcome
     mean = found.figures["mean_cycle_time_days"]
     assert mean > 1

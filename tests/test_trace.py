@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import tomlkit
-from test_cli import run
 
 from tests.case_builder import small, with_changes
+from tests.test_cli import run
 
 OFFICE = {"hours": ["09:00-17:00"]}
 NIGHTLY = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "hours": ["03:00-03:10"]}

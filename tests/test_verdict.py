@@ -16,6 +16,7 @@ import pytest
 from models.decisions.verdict import DECISION_DRAWS, judge
 from scenarios.report.verdict_json import as_json
 from scenarios.study import verdict
+from simulator.jit import cache_folder
 
 ROOT = Path(__file__).parent.parent
 
@@ -140,6 +141,12 @@ def folder(tmp_path_factory) -> Path:
 
 
 def command(folder: Path, *arguments: str, cache: str = "cache") -> subprocess.CompletedProcess[bytes]:
+    """With a cache of its own, in which only the compiled kernel is not new."""
+    kernel = cache_folder()
+    assert kernel is not None
+    if not (folder / cache).exists():
+        (folder / cache).mkdir()
+        (folder / cache / kernel.name).symlink_to(kernel)
     environment = {**os.environ, "PILOTPROOF_CACHE": str(folder / cache), "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "scenarios.cli.main", "verdict", *arguments]
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, check=False)

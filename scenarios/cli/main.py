@@ -104,7 +104,7 @@ def known_arm(arm: str) -> Any:
     return arm
 
 
-def known_means(engine: str, threads: int | None) -> Any:
+def known_means(engine: str, threads: int | None, silent: bool) -> Any:
     """How to run; says so if the compiled engine has to be compiled first. A CaseError names the known engines."""
     from scenarios.problems import CaseError, Problem, nearest
     from scenarios.study import Means
@@ -112,7 +112,7 @@ def known_means(engine: str, threads: int | None) -> Any:
 
     if engine not in ENGINES:
         raise CaseError("--engine", [Problem("E601", "", f'no engine "{engine}"', nearest(engine, ENGINES))])
-    if engine == "compiled":
+    if engine == "compiled" and not silent:
         from simulator.jit import is_cached
 
         if not is_cached():
@@ -132,7 +132,7 @@ def verdict(
     as_json: JsonOption = False,
 ) -> None:
     """How probable is it that the promise is kept, and why."""
-    means, loaded = known_means(engine, threads), load_to_run(case)
+    means, loaded = known_means(engine, threads, as_json), load_to_run(case)
     from scenarios import study
     from scenarios.report import verdict_json, verdict_text
     from scenarios.store import SolvedCache
@@ -159,7 +159,7 @@ def run(
     """Simulate one arm at the middle values of all parameters, several futures."""
     from scenarios.problems import CaseError, Problem
 
-    means = known_means(engine, None)
+    means = known_means(engine, None, as_json)
     if out is not None and out.exists():
         raise CaseError(str(out), [Problem("E601", "--out", "exists already", "name a folder that does not exist yet")])
     chosen, loaded = known_arm(arm), load_to_run(case)

@@ -60,6 +60,9 @@ from simulator.workflow import (
     Workflow,
 )
 
+IN_CI = 320
+"""Seeds 0, 1, … for which the tests compare both engines with the reference."""
+
 MARKS = ("m0", "m1", "m2")
 MAX_FORKS = 4
 

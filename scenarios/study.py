@@ -156,6 +156,7 @@ class Replications:
     runs: tuple[Run, ...]
     unlocated: Mapping[str, float]
     baseline: b.BaselineReport | None
+    engine: EngineName
 
 
 def replicate(
@@ -178,7 +179,7 @@ def replicate(
         runs.append(run_arm(case, draws, arm, r, unlocated, runner))
     progress("futures", replications, replications)
     report = b.report(case.baseline, [solved], []) if case.baseline is not None and solved is not None else None
-    return Replications(case, seed, arm, tuple(runs), unlocated, report)
+    return Replications(case, seed, arm, tuple(runs), unlocated, report, engine)
 
 
 def replicate_one(

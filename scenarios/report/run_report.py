@@ -39,7 +39,7 @@ def as_json(result: Replications, loaded: LoadedCase) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "scenario": loaded.case.name,
         "arm": result.arm,
-        "engine": "simpy",
+        "engine": result.engine,
         "seed": result.seed,
         "replications": len(result.runs),
         "figures": {name: each("figures", name) for name in first.figures},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +15,9 @@ from scenarios.editing import write_atomically
 from scenarios.files import parsed, validated
 from scenarios.overload import check_today
 from scenarios.problems import CODES, CaseError
+from scenarios.records import Record
+from scenarios.runs import Manifest, Store
+from scenarios.runs.store import remove
 from scenarios.study import replicate
 
 DOCS = Path(__file__).resolve().parent
@@ -60,6 +65,32 @@ def command(line: str, advice: str, fail: Callable[[], object]) -> Example:
 def _full_disk() -> object:
     with patch.object(os, "fsync", side_effect=OSError(28, "No space left on device")):
         return write_atomically(Path("case.toml"), "")
+
+
+FIRST = Path("runs/first")
+MANIFEST = Manifest("decision", "small", "280ff3f250ee", "", 7, 200, 1, ("as_is", "production"), "compiled", {}, "")
+
+
+def with_a_run(act: Callable[[Store], object]) -> Callable[[], object]:
+    """Does something beside a fresh run."""
+
+    def fail() -> object:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), Store.create(FIRST, MANIFEST) as store:
+            return act(store)
+
+    return fail
+
+
+def _cut_off(store: Store) -> object:
+    store.write("draws-000", [Record(0, "as_is", 0, 0, None, "an example", {})])
+    path = FIRST / "parts" / "draws-000.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    return store.read("draws-000")
+
+
+def _with_notes(_: Store) -> object:
+    (FIRST / "notes.txt").touch()
+    return remove(FIRST)
 
 
 def _no_baseline() -> object:
@@ -112,6 +143,11 @@ EXAMPLES = {
     "E501": changed("warm_up_weeks = 4", "warm_up_weeks = 40", "Warm-up is simulated and thrown away; a few times the longest wait is enough."),
     "E601": command("pilotproof run docs/examples/small.toml --arm pilto", "Correct the argument; `--help` lists all.", lambda: known_arm("pilto")),
     "E602": command("pilotproof scenario fmt case.toml", "Check the folder, its permissions and the space on the disk. The old file is untouched.", _full_disk),
+    "E701": command("pilotproof runs show runs", "Name the folder of a run: it holds `manifest.json`. A run of another version is read by that version.", with_a_run(lambda _: Store.open(Path("runs")))),
+    "E702": command("pilotproof runs diff runs/first runs/second", "Delete the file that the message names, and run the command that made the run again.", with_a_run(_cut_off)),
+    "E703": command("the command that made the run, with another seed", "A run goes on only with the inputs it began with. Take another folder for other inputs; [runs.md](runs.md) says how to compare the two.", with_a_run(lambda store: store.require_same(replace(MANIFEST, seed=8)))),
+    "E704": command("the command that made the run, while it is still at work", "Wait for the other process. One that was killed keeps nobody out.", with_a_run(lambda _: Store.open(FIRST, writing=True))),
+    "E705": command("pilotproof runs rm runs/first", "Only a folder that holds a run and nothing else is removed.", with_a_run(_with_notes)),
 }  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from itertools import chain, combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from models import process
+from models import parameters, process
 from models.conditions import PILOT, PRODUCTION
 from models.outcomes import Outcome, case_costs, outcome, question
 from models.parameters import Draws, Scope
 from models.process import Horizon
-from models.schema import Arm, CaseFile, Cause
+from models.schema import CaseFile, Cause
+from scenarios.files import option_case
 from simulator.engines import Engine
 from simulator.futures import Future, realise, same_arrivals
 from simulator.laws import LawCheck, check_laws, check_sums
@@ -22,12 +23,14 @@ from simulator.program import Program, lower
 from simulator.summary import Question
 
 Floats = NDArray[np.float64]
-ArmKey = Arm | frozenset[Cause]
-ARM_CAUSES: dict[Arm, frozenset[Cause]] = {"pilot": PILOT, "production": PRODUCTION}
+OPTION = "option:"
+ArmKey = str | frozenset[Cause]
+"""as_is, pilot, production, `option:NAME`, or the causes that are at their production state."""
+ARM_CAUSES: dict[str, frozenset[Cause]] = {"pilot": PILOT, "production": PRODUCTION}
 
 
 def name_of(arm: ArmKey) -> str:
-    """An arm in one word: as_is, pilot, production, or the causes that are live, joined by +."""
+    """An arm in one word: as_is, pilot, production, option:NAME, or the causes that are live, joined by +."""
     if isinstance(arm, str):
         return arm
     named = {causes: name for name, causes in ARM_CAUSES.items()}
@@ -42,10 +45,10 @@ def between() -> tuple[frozenset[Cause], ...]:
 
 
 def columns_of(draws: Draws, arm: ArmKey) -> Scope:
-    """The columns of one of the three named arms, or of the arm in which some causes are at their production state."""
+    """The columns of one of the named arms, or of the arm in which some causes are at their production state."""
     if arm == "as_is":
         return process.today_columns(draws)
-    return process.arm_columns(draws, arm if isinstance(arm, frozenset) else ARM_CAUSES[arm])
+    return process.arm_columns(draws, arm if isinstance(arm, frozenset) else ARM_CAUSES.get(arm, PRODUCTION))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,10 +77,14 @@ class Arms:
         return self
 
     def _lowered(self, arm: ArmKey) -> LoweredArm:
-        columns = columns_of(self.draws, arm)
-        horizon = process.today_horizon(self.case) if arm == "as_is" else process.full_horizon(self.case)
-        program = lower(process.build(self.case, columns, horizon), horizon.begin, horizon.stop)
-        return LoweredArm(program, columns, horizon, question(self.case, program, horizon))
+        case, draws = self.case, self.draws
+        if isinstance(arm, str) and arm.startswith(OPTION):
+            case = option_case(case, arm.removeprefix(OPTION))
+            draws = parameters.sample(case, draws.seed, range(draws.numbers[0], draws.numbers[-1] + 1))
+        columns = columns_of(draws, arm)
+        horizon = process.today_horizon(case) if arm == "as_is" else process.full_horizon(case)
+        program = lower(process.build(case, columns, horizon), horizon.begin, horizon.stop)
+        return LoweredArm(program, columns, horizon, question(case, program, horizon))
 
 
 @dataclass(slots=True, eq=False)
@@ -105,12 +112,12 @@ class OneFuture:
         self.seen.append((program, realise(program, self.row, self.arms.draws.seed, self.number, like)))
         return self.seen[-1][1]
 
-    def outcome(self, arm: str, unlocated: Mapping[str, float], broken: list[LawCheck] | None = None) -> Outcome:
-        """Simulates the arm. Laws of sums that do not hold are added to `broken`."""
+    def outcome(self, arm: str, unlocated: Mapping[str, float], laws: list[LawCheck] | None = None) -> Outcome:
+        """Simulates the arm; the laws of its sums are added to `laws`."""
         lowered = self.arms.known[arm]
         summary = self.engine.summary(self.program(arm, unlocated), 0, self.future(arm), lowered.question)
-        if broken is not None:
-            broken += [law for law in check_sums(summary) if not law.passed]
+        if laws is not None:
+            laws += check_sums(summary)
         return outcome(self.arms.case, summary, lowered.horizon, case_costs(self.arms.case, lowered.columns.now, self.row))
 
     def audit(self, arm: str, unlocated: Mapping[str, float]) -> list[LawCheck]:

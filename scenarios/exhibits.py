@@ -146,7 +146,7 @@ def without_drift(case: CaseFile, draws: Draws) -> Draws:
 def simulate(case: CaseFile, futures: int, seed: int, weeks: int) -> Exhibit:
     """All arms over the same futures at the middle values, calibrated once to today's result."""
     draws = without_drift(case, parameters.sample(case, seed, None))
-    solved = study.median_baseline(case, draws, None)
+    solved = study.median_baseline(case, draws.seed)
     unlocated = solved.per_visit if solved else {}
     above: dict[str, Floats] = {}
     below: dict[str, Floats] = {}

@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,21 @@ def validated(data: dict[str, Any], file: str) -> LoadedCase:
     problems = [*names, *as_problems(check(case))] or as_problems(check_structure(case))
     if problems:
         raise CaseError(file, problems)
+    for name in case.options:
+        try:
+            option_case(case, name)
+        except CaseError as error:
+            raise CaseError(file, [replace(p, place=f"options.{name}: {p.place}") for p in error.problems]) from None
     return LoadedCase(case, file, hash_of(case))
+
+
+def option_case(case: CaseFile, name: str) -> CaseFile:
+    """The case as it would be under one of its options. Raises CaseError that names the option."""
+    file = f"options.{name}"
+    data = case.model_dump(mode="json", exclude_unset=True, exclude={"options"})
+    for path, value in case.options[name].changes.items():
+        _set(data, path, value, file)
+    return validated(_cited_sources_only(data), file).case
 
 
 def changed(loaded: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:

@@ -9,7 +9,7 @@ from models.outcomes import Outcome
 from models.schema import Arm
 from scenarios.files import LoadedCase
 from scenarios.store import SolvedCache
-from scenarios.study import BaselineError, Plan, Progress, collect, quiet, replicate
+from scenarios.study import BaselineError, Means, Plan, Progress, collect, quiet, replicate
 
 AT_THE_MIDDLE = (
     "every future here uses the middle value of each uncertain number; with --draws 20 they vary, and the chance is told"
@@ -29,7 +29,8 @@ def at_the_middle(
     first: LoadedCase, second: LoadedCase, arm: Arm, replications: int, seed: int, progress: Progress = quiet
 ) -> Pairs:
     """Several futures of both cases at the middle values. Raises BaselineError."""
-    runs = [replicate(c.case, arm, replications, seed, progress, SolvedCache(c.hash, seed)).runs for c in (first, second)]
+    means = Means(progress=progress)
+    runs = [replicate(c.case, arm, replications, seed, means, SolvedCache(c.hash, seed)).runs for c in (first, second)]
     a, b = (tuple(run.outcome for run in side) for side in runs)
     return Pairs(a, b, AT_THE_MIDDLE)
 
@@ -58,7 +59,7 @@ class _Side:
 
     def __init__(self, loaded: LoadedCase, arm: Arm, seed: int, draws: int, progress: Progress) -> None:
         self.loaded, self.arm, self.draws = loaded, arm, draws
-        self.done = collect(loaded.case, Plan(((arm, 1),)), draws, seed, progress, SolvedCache(loaded.hash, seed))
+        self.done = collect(loaded.case, Plan(((arm, 1),)), draws, seed, Means(progress=progress), SolvedCache(loaded.hash, seed))
 
     def outcomes(self) -> dict[int, Outcome]:
         """Draw -> outcome of the arm."""

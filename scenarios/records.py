@@ -77,7 +77,7 @@ def encode(rows: Sequence[Record], also: Iterable[str] = ()) -> bytes:
     names = _ordered(columns(rows), also)
     types = _types(pa)
     arrays = [pa.array([getattr(row, key) for row in rows], types[key]) for key in KEYS]
-    arrays += [pa.array([_cell(row, name) for row in rows], types[_group(name)]) for name in names]
+    arrays += [pa.array(_cells(rows, name), types[_group(name)]) for name in names]
     sink = pa.BufferOutputStream()
     pq.write_table(
         pa.Table.from_arrays(arrays, [*KEYS, *names]),
@@ -115,16 +115,16 @@ def _types(pa: Any) -> dict[str, Any]:
     }
 
 
-def _cell(row: Record, name: str) -> Any:
-    """What a row holds in a column; None if nothing."""
+def _cells(rows: Sequence[Record], name: str) -> list[Any]:
+    """What the rows hold in a column; None if nothing."""
     group, _, key = name.partition(".")
     if group == "baseline":
-        return row.baseline.get(key)
-    if row.outcome is None:
-        return None
+        return [row.baseline.get(key) for row in rows]
+    parts = [None if row.outcome is None else getattr(row.outcome, group) for row in rows]
     if group in ARRAYS:
-        return getattr(row.outcome, group)
-    return getattr(row.outcome, group).get(int(key) if group == "by_week" else key)
+        return parts
+    wanted: int | str = int(key) if group == "by_week" else key
+    return [None if part is None else part.get(wanted) for part in parts]
 
 
 # -- reading
@@ -185,9 +185,7 @@ def _values(column: Any, group: str) -> list[Any]:
     """The cells of a column: numbers, or an array each; None where empty."""
     if group not in (*SERIES, *ARRAYS):
         return list(column.to_pylist())
-    kind: type[np.generic] = np.int64 if group in ARRAYS else np.float64
-    return [
-        np.array(cell.values.to_numpy(zero_copy_only=False), dtype=kind) if cell.is_valid else None
-        for chunk in column.chunks
-        for cell in chunk
-    ]
+    cells = column.combine_chunks()
+    flat = np.asarray(cells.values.to_numpy(zero_copy_only=False), dtype=np.int64 if group in ARRAYS else np.float64)
+    starts, there = cells.offsets.to_numpy().tolist(), cells.is_valid().to_pylist()
+    return [flat[starts[i] : starts[i + 1]].copy() if there[i] else None for i in range(len(cells))]

@@ -212,7 +212,7 @@ def test_a_longer_warm_up_and_run_out_move_nothing():
     """Default scenario, live, middle values, the same unlocated days and three futures: the mean moves by less than 0.05 d."""
     case = load("invoice_processing").case
     draws = parameters.sample(case, 7, None)
-    solved = median_baseline(case, draws, None)
+    solved = median_baseline(case, draws.seed)
     assert solved is not None
     double = {"warm_up_weeks": 2 * case.run.warm_up_weeks, "run_out_weeks": 2 * case.run.run_out_weeks}
     longer = case.model_copy(update={"run": case.run.model_copy(update=double)})

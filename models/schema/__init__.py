@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.laws import Constant, Empirical, Exponential, Gamma, Law, Lognormal, Mixture, Time, Triangular, Uniform, Weibull
 from models.schema.ai_steps import Adoption, Ai, Discovery, Drift, Quality, Review
-from models.schema.case_file import SCHEMA_VERSION, CaseFile, Step
+from models.schema.case_file import SCHEMA_VERSION, CaseFile, GoLiveOption, Step
 from models.schema.desks import Approval, ApprovalLevel, Desk, DeskLevel, Outside, Support
 from models.schema.promise import Baseline, MoneySpec, Place, RunSpec, Target
 from models.schema.steps import (
@@ -96,6 +96,7 @@ __all__ = [
     "Flag",
     "Gamma",
     "GateStep",
+    "GoLiveOption",
     "Headcount",
     "HeadcountChange",
     "JoinStep",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -54,6 +54,15 @@ Step = Annotated[
 ]
 
 
+class GoLiveOption(Strict):
+    """A way to go live that is compared with the plan: the same case with some values changed."""
+
+    title: str = Field(description="what it is called on screen")
+    changes: dict[str, Any] = Field(
+        min_length=1, max_length=100, description='parameter path -> new value, as in `"steps.review.catch"`'
+    )
+
+
 class CaseFile(Strict):
     """One case: the process, what is known about it, and the promise."""
 
@@ -75,4 +84,5 @@ class CaseFile(Strict):
     arrivals: ArrivalsSpec
     teams: dict[Name, Team] = Field(default_factory=dict, max_length=100)
     systems: dict[Name, System] = Field(default_factory=dict, max_length=100)
+    options: dict[Name, GoLiveOption] = Field(default_factory=dict, max_length=10, description="other ways to go live")
     steps: list[Step] = Field(min_length=1, max_length=300, description="the process; cases start at the first one")

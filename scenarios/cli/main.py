@@ -39,6 +39,7 @@ ThreadsOption = Annotated[int | None, typer.Option(min=1, max=1_024, help="defau
 ArmOption = Annotated[str, typer.Option(help="as_is (today), pilot or production (live)")]
 DEFAULT_DRAWS = 200
 PAIRS = 8
+REPLICATIONS = 5
 
 
 def _version(wanted: bool) -> None:
@@ -117,7 +118,7 @@ def known_means(engine: str, threads: int | None, silent: bool) -> Any:
 
         if not is_cached():
             sys.stderr.write("compiling the simulator, once (about 10 seconds)\n")
-    return Means(engine, threads)
+    return Means(engine, threads, progress_on(sys.stderr, not silent))
 
 
 @app.command()
@@ -133,49 +134,118 @@ def verdict(
 ) -> None:
     """How probable is it that the promise is kept, and why."""
     means, loaded = known_means(engine, threads, as_json), load_to_run(case)
-    from scenarios import study
-    from scenarios.report import verdict_json, verdict_text
-    from scenarios.store import SolvedCache
+    from scenarios.study.stored import stored_verdict
 
     with running(loaded):
-        show = progress_on(sys.stderr, not as_json)
-        result = study.verdict(loaded.case, draws, seed, show, SolvedCache(loaded.hash, seed), means)
+        result = stored_verdict(loaded, draws, seed, means)
+    show_verdict(result, loaded, as_json)
+
+
+def show_verdict(result: Any, loaded: LoadedCase, as_json: bool) -> None:
+    """Prints a verdict."""
+    from scenarios.report import verdict_json, verdict_text
+
     if as_json:
         print_json(verdict_json.as_json(result, loaded))
     else:
         typer.echo(verdict_text.page(result, loaded))
 
 
-@app.command()
-def run(
-    case: CaseArgument,
-    arm: ArmOption = "production",
-    replications: Annotated[int, typer.Option(min=1, max=100_000)] = 5,
-    seed: SeedOption = 7,
-    engine: EngineOption = "compiled",
-    out: Annotated[Path | None, typer.Option(help="a new folder for the tables of all runs (CSV) and the summary")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Simulate one arm at the middle values of all parameters, several futures."""
-    from scenarios.problems import CaseError, Problem
-
-    means = known_means(engine, None, as_json)
-    if out is not None and out.exists():
-        raise CaseError(str(out), [Problem("E601", "--out", "exists already", "name a folder that does not exist yet")])
-    chosen, loaded = known_arm(arm), load_to_run(case)
-    from scenarios import study
+def show_run(result: Any, loaded: LoadedCase, as_json: bool) -> None:
+    """Prints the figures of one arm."""
     from scenarios.report import run_report
-    from scenarios.store import SolvedCache
 
-    show = progress_on(sys.stderr, not as_json)
-    with running(loaded):
-        result = study.replicate(loaded.case, chosen, replications, seed, show, SolvedCache(loaded.hash, seed), means.engine)
-    if out is not None:
-        run_report.write(result, loaded, out)
     if as_json:
         print_json(run_report.as_json(result, loaded))
     else:
         typer.echo(run_report.text(result, loaded))
+
+
+OutOption = Annotated[Path | None, typer.Option(help="a new folder in which the run is kept (Parquet), to be read and resumed")]
+ResumeOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="go on with the run in a folder; a finished one stays as it is")
+]
+
+
+@app.command()
+def run(
+    case: Annotated[str | None, typer.Argument(help="a shipped name, a TOML file or a case folder")] = None,
+    arm: ArmOption = "production",
+    replications: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help=f"futures at the middle values  [default: {REPLICATIONS}]")
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="instead: the decision run, all arms and combinations of causes under so many draws"
+        ),
+    ] = None,
+    seed: SeedOption = 7,
+    engine: EngineOption = "compiled",
+    threads: ThreadsOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate one arm at the middle values of all parameters, or with --draws the decision run."""
+    means = known_means(engine, threads, as_json)
+    if resume is not None:
+        _resume(
+            resume,
+            means,
+            [
+                name
+                for name, v in (("CASE", case), ("--out", out), ("--draws", draws), ("--replications", replications))
+                if v is not None
+            ],
+            as_json,
+        )
+        return
+    if case is None:
+        raise refused("run", "needs a case", "pilotproof run invoice_processing")
+    if draws is not None and replications is not None:
+        raise refused("--draws", "cannot be combined with --replications", "name one of them")
+    if out is not None and out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise refused("--out", f"{out} exists already", "name a folder that does not exist yet, or go on with it: --resume")
+    chosen, loaded = known_arm(arm), load_to_run(case)
+    from scenarios.store import SolvedCache
+    from scenarios.study import replicate
+    from scenarios.study.stored import decide, replicate_into
+
+    with running(loaded):
+        if draws is not None:
+            show_verdict(decide(loaded, draws, seed, means, out), loaded, as_json)
+        elif out is not None:
+            show_run(replicate_into(loaded, chosen, replications or REPLICATIONS, seed, means, out), loaded, as_json)
+        else:
+            cache = SolvedCache(loaded.hash, seed)
+            show_run(replicate(loaded.case, chosen, replications or REPLICATIONS, seed, means, cache), loaded, as_json)
+
+
+def refused(place: str, message: str, remedy: str) -> Any:
+    """A CaseError about the command line."""
+    from scenarios.problems import CaseError, Problem
+
+    return CaseError("command line", [Problem("E601", place, message, remedy)])
+
+
+def _resume(folder: Path, means: Any, others: list[str], as_json: bool) -> None:
+    if others:
+        raise refused("--resume", f"takes its settings from the folder, so not {', '.join(others)}", "leave them away")
+    from scenarios.runs import Store
+    from scenarios.study import VerdictStudy
+    from scenarios.study.stored import resume
+
+    with Store.open(folder) as store:
+        loaded = store.manifest.loaded(str(folder / "manifest.json"))
+    with running(loaded):
+        result = resume(folder, means)
+    if result is None:
+        if not as_json:
+            typer.echo(f"{folder} is finished; pilotproof runs show {folder}")
+        return
+    show = show_verdict if isinstance(result, VerdictStudy) else show_run
+    show(result, loaded, as_json)
 
 
 @app.command()

@@ -1,10 +1,7 @@
-"""`run`: one arm at the middle values, several futures – text, JSON, and a folder of tables."""
+"""`run`: one arm at the middle values, several futures – text and JSON."""
 
 from __future__ import annotations
 
-import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +52,8 @@ def as_json(result: Replications, loaded: LoadedCase) -> dict[str, Any]:
         },
         "backlog_by_week": [rounded(float(v)) for v in np.mean([r.outcome.backlog for r in result.runs], axis=0)],
         "laws": [
-            {"name": law.name, "passed": all(r.laws[i].passed for r in result.runs)} for i, law in enumerate(result.runs[0].laws)
+            {"name": name, "passed": all(r.laws.get(name, True) for r in result.runs)}
+            for name in dict.fromkeys(name for r in result.runs for name in r.laws)
         ],
         "basis": basis(loaded, result.seed),
     }
@@ -102,22 +100,3 @@ def _cell(value: dict[str, float | None]) -> str:
     if estimate is None:
         return "–"
     return f"{estimate:10.3f}" + (f"   ({low:.3f} to {high:.3f})" if low is not None and high is not None else "")
-
-
-def write(result: Replications, loaded: LoadedCase, folder: Path) -> None:
-    """A folder with summary.json and, for every future, its frames as CSV; it appears whole or not at all."""
-    from scenarios import frames
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        draft = Path(scratch) / "run"
-        draft.mkdir()
-        (draft / "summary.json").write_text(json.dumps(as_json(result, loaded), indent=2) + "\n", encoding="utf-8")
-        for run in result.runs:
-            part = draft / f"future_{run.future:04d}"
-            part.mkdir()
-            frames.cases(loaded.case, run).to_csv(part / "cases.csv", index=False)
-            frames.visits(run).to_csv(part / "visits.csv", index=False)
-            frames.pools(run).to_csv(part / "pools.csv", index=False)
-            frames.weeks(run).to_csv(part / "weeks.csv", index=False)
-        draft.rename(folder)

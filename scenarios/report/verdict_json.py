@@ -138,7 +138,7 @@ def _trust(study: VerdictStudy, loaded: LoadedCase) -> dict[str, Any]:
     open_share = [r.arms[arm].figures["open_share"] for r in study.results for arm in ARMS]
     return {
         "laws_hold": not study.laws,
-        "laws_broken": sorted({law.name for law in study.laws}),
+        "laws_broken": list(study.laws),
         "baseline_reproduced": None if study.baseline is None else study.baseline.passed,
         "futures": len(study.results),
         "standard_error": study.verdict.standard_error,

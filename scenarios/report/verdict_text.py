@@ -250,11 +250,7 @@ def _actions(study: VerdictStudy) -> Iterator[str]:
 def _trust(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
     facts = [f"{len(study.results)} simulated futures"]
     if study.results:
-        facts.append(
-            "laws of queues hold ✓"
-            if not study.laws
-            else f"laws broken ✗ ({', '.join(sorted({law.name for law in study.laws}))})"
-        )
+        facts.append("laws of queues hold ✓" if not study.laws else f"laws broken ✗ ({', '.join(study.laws)})")
         still_open = max(r.arms[a].figures["open_share"] for r in study.results for a in ARM_NAMES)
         facts.append(
             f"at most {100 * still_open:.1f} % of cases unfinished at the end {'✓' if still_open <= MAX_OPEN_SHARE else '✗'}"

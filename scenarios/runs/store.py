@@ -163,9 +163,10 @@ class Store:
             raise _damaged(path, "is missing", "run the same command again: only this part is computed anew") from None
         except OSError as error:
             raise _damaged(path, f"cannot be read: {error.strerror or error}", "check its permissions") from None
-        except DamagedError as error:
+        except DamagedError:
+            what = "its content is not what was written" if self.has(name) else "it was cut off, or is no Parquet file"
             remedy = "delete this file and run the same command again: only this part is computed anew"
-            raise _damaged(path, f"is damaged: {error}", remedy) from None
+            raise _damaged(path, f"is damaged: {what}", remedy) from None
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -1,0 +1,307 @@
+"""Many draws, several arms each, over the same futures: the plan, the work on one chunk of draws, and what is collected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models import baseline as b
+from models import parameters
+from models.outcomes import Outcome, met
+from models.schema import CaseFile
+from scenarios.arms import ArmKey, Arms, OneFuture, between, name_of
+from scenarios.records import Record
+from scenarios.store import SolvedCache
+from scenarios.study.means import Means
+from scenarios.study.today import at_medians, solve_baseline, solved_record
+from simulator.batch import Cancelled, run_chunks
+from simulator.engines import Engine, engine_of
+from simulator.laws import LawCheck
+
+FUTURES_PER_DRAW = 2
+"""Numbers reserved for the futures of one draw, the same in every plan, so that plans share their futures."""
+
+BLOCK = 40
+"""Draws for which arms are lowered at once, which costs little more than for one."""
+
+CHUNK = 5
+"""Draws a chunk: the unit of work of a thread, and of what is stored."""
+
+AUDIT_EVERY = 20
+"""One draw in so many has one of its arms checked by all laws; every run is checked by the laws of its sums."""
+
+
+BROKEN = "law_broken."
+"""Before the name of a law in a stored row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which arms are simulated in every accepted draw, and how often each: at most FUTURES_PER_DRAW times."""
+
+    arms: tuple[tuple[ArmKey, int], ...]
+
+    def names(self) -> tuple[str, ...]:
+        """The arms in one word each."""
+        return tuple(name_of(arm) for arm, _ in self.arms)
+
+
+VERDICT = Plan((("as_is", 1), ("pilot", 1), ("production", 1)))
+"""What a verdict needs."""
+
+
+def decision_plan(case: CaseFile) -> Plan:
+    """The decision run: today and live twice (ignorance and chance can be told apart), all other combinations of causes once,
+    the case's options twice."""
+    options: list[tuple[ArmKey, int]] = [(f"option:{name}", 2) for name in case.options]
+    return Plan((("as_is", 2), ("pilot", 1), ("production", 2), *((causes, 1) for causes in between()), *options))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawResult:
+    """One accepted draw: its baseline, its arms, and further replications of some arms by their number (1, …).
+
+    `broken`: names of laws that a run did not obey · `audited`: whether one of its arms was checked by all laws.
+    """
+
+    draw: int
+    solved: b.Solved | None
+    arms: Mapping[str, Outcome]
+    again: Mapping[int, Mapping[str, Outcome]]
+    broken: tuple[str, ...] = ()
+    audited: bool = False
+
+    def records(self) -> Iterator[Record]:
+        """A row a simulated future."""
+        solved = self.solved
+        values: dict[str, float] = {"audited": float(self.audited)} | {f"{BROKEN}{name}": 1.0 for name in self.broken}
+        if solved is not None:
+            values |= {"goal_days": solved.goal_days, "unlocated_days": solved.unlocated_days}
+            values |= {f"share.{name}": v for name, v in solved.shares.items()}
+            values |= {f"per_visit.{name}": v for name, v in solved.per_visit.items()}
+        for r, arms in ((0, self.arms), *self.again.items()):
+            for arm, outcome in arms.items():
+                yield Record(self.draw, arm, r, self.draw * FUTURES_PER_DRAW + r, outcome, "", values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawsDone:
+    """A chunk: its accepted and rejected draws in order, and the solutions found, for the cache."""
+
+    draws: tuple[DrawResult | tuple[int, b.Rejected], ...]
+    solved: Mapping[str, Any] = field(default_factory=dict)
+
+    def records(self) -> list[Record]:
+        """A row a simulated future; a rejected draw has one row with the reason."""
+        rows: list[Record] = []
+        for item in self.draws:
+            if isinstance(item, DrawResult):
+                rows += item.records()
+            else:
+                rows.append(Record(item[0], "as_is", 0, item[0] * FUTURES_PER_DRAW, None, item[1].reason, {}))
+        return rows
+
+    @classmethod
+    def of(cls, rows: list[Record]) -> DrawsDone:
+        """From the rows that `records` gave."""
+        by_draw: dict[int, list[Record]] = {}
+        for row in rows:
+            by_draw.setdefault(row.draw, []).append(row)
+        return cls(tuple(_draw_of(draw, mine) for draw, mine in by_draw.items()))
+
+
+def _draw_of(draw: int, rows: list[Record]) -> DrawResult | tuple[int, b.Rejected]:
+    if rows[0].rejected:
+        return draw, b.Rejected(rows[0].rejected)
+    arms: dict[int, dict[str, Outcome]] = {}
+    for row in rows:
+        assert row.outcome is not None
+        arms.setdefault(row.replication, {})[row.arm] = row.outcome
+    values, solved = rows[0].baseline, None
+    if "goal_days" in values:
+        shares, per_visit = (
+            {key.removeprefix(f"{kind}."): v for key, v in values.items() if key.startswith(f"{kind}.")}
+            for kind in ("share", "per_visit")
+        )
+        solved = b.Solved(values["goal_days"], values["unlocated_days"], shares, per_visit, arms[0]["as_is"])
+    broken = tuple(key.removeprefix(BROKEN) for key in values if key.startswith(BROKEN))
+    return DrawResult(draw, solved, arms.pop(0), arms, broken, bool(values["audited"]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worker:
+    """Simulates chunks of draws by a plan; safe to share between threads, and to send to another machine."""
+
+    case: CaseFile
+    seed: int
+    plan: Plan
+    start: b.Solved | None
+    known: Mapping[str, Any]
+    heard: Callable[[DrawResult | None], None] | None = None
+    stopped: Callable[[], bool] | None = None
+
+    def arms(self, first: int) -> Arms:
+        """The plan's arms lowered for the block of draws that begins with `first`."""
+        draws = parameters.sample(self.case, self.seed, range(first, first + BLOCK))
+        return Arms(self.case, draws).prepare([*(arm for arm, _ in self.plan.arms), "as_is"])
+
+    def chunk(self, part: tuple[Arms, range], engine: Engine) -> DrawsDone:
+        """Some draws of a block, one after the other. Raises Cancelled between two draws once it is to stop."""
+        arms, rows = part
+        draws, solved = list[DrawResult | tuple[int, b.Rejected]](), {}
+        for row in rows:
+            if self.stopped is not None and self.stopped():
+                raise Cancelled
+            draw = arms.draws.numbers[row]
+            one = OneFuture(arms, row, draw * FUTURES_PER_DRAW, engine)
+            answer, laws = None, list[LawCheck]()
+            if self.case.baseline is not None:
+                answer = solve_baseline(one, draw, self.known.get(str(draw)), self.start, laws)
+                solved[str(draw)] = solved_record(answer)
+            result = (draw, answer) if isinstance(answer, b.Rejected) else self._draw(one, draw, answer, laws)
+            draws.append(result)
+            if self.heard is not None:
+                self.heard(result if isinstance(result, DrawResult) else None)
+        return DrawsDone(tuple(draws), solved)
+
+    def _draw(self, one: OneFuture, draw: int, solved: b.Solved | None, laws: list[LawCheck]) -> DrawResult:
+        days = solved.per_visit if solved is not None else {}
+        by_replication: dict[int, dict[str, Outcome]] = {}
+        for r in range(FUTURES_PER_DRAW):
+            future = one if r == 0 else OneFuture(one.arms, one.row, one.number + r, one.engine)
+            for arm, times in self.plan.arms:
+                if r < times:
+                    ready = solved.as_is if solved is not None and r == 0 and arm == "as_is" else None
+                    outcomes = by_replication.setdefault(r, {})
+                    outcomes[name_of(arm)] = ready or future.outcome(name_of(arm), days, laws)
+        audited, names = draw % AUDIT_EVERY == 0, self.plan.names()
+        if audited:  # another arm each time
+            laws += one.audit(names[draw // AUDIT_EVERY % len(names)], days)
+        found = tuple(sorted({law.name for law in laws if not law.passed}))
+        return DrawResult(draw, solved, by_replication.pop(0), by_replication, found, audited)
+
+
+@dataclass(slots=True, eq=False)
+class Collected:
+    """Draws so far, in order, up to the number of accepted ones asked for."""
+
+    wanted: int
+    start: b.Solved | None
+    results: list[DrawResult] = field(default_factory=list)
+    rejected: list[b.Rejected] = field(default_factory=list)
+    asked: int = 0
+
+    def enough(self) -> bool:
+        """Whether no further draw is needed, or so many were rejected that more are no use."""
+        return len(self.results) >= self.wanted or len(self.rejected) > 2 * max(b.MIN_PROPOSALS, self.wanted)
+
+    def add(self, done: DrawsDone) -> None:
+        """Takes a chunk over, in the order of its draws, until there are enough."""
+        for item in done.draws:
+            if self.enough():
+                break
+            if isinstance(item, DrawResult):
+                self.results.append(item)
+            else:
+                self.rejected.append(item[1])
+
+    def broken(self) -> tuple[str, ...]:
+        """Names of laws that some run did not obey."""
+        return tuple(sorted({name for r in self.results for name in r.broken}))
+
+    def audited(self) -> int:
+        """Runs that were checked by all laws."""
+        return sum(r.audited for r in self.results)
+
+    def next_chunk(self) -> int | None:
+        """Number of the first draw of the next chunk, if it is sure to be needed: all draws asked for may turn out accepted."""
+        if self.enough() or self.asked - len(self.rejected) >= self.wanted:
+            return None
+        self.asked += CHUNK
+        return self.asked - CHUNK
+
+
+class Parts:
+    """Where finished chunks are kept; this one keeps nothing."""
+
+    def load(self, first: int) -> DrawsDone | None:
+        """The chunk that begins with a draw, if it is there."""
+
+    def save(self, first: int, done: DrawsDone) -> None:
+        """Keeps a chunk."""
+
+
+def collect(
+    case: CaseFile,
+    plan: Plan,
+    draws: int,
+    seed: int,
+    means: Means | None = None,
+    cache: SolvedCache | None = None,
+    parts: Parts | None = None,
+) -> Collected:
+    """Simulates `draws` accepted draws by a plan, each calibrated to its draw of the baseline; chunks in `parts` are taken as they are.
+
+    Raises Cancelled if it was stopped.
+    """
+    means, parts = means or Means(), parts or Parts()
+    means.progress("today's result", 0, 1)
+    start = at_medians(case, seed, cache, engine_of(means.engine))
+    collected = Collected(draws, start if isinstance(start, b.Solved) else None)
+    preview = _Preview(case, draws, means)
+    known = dict(cache.known) if cache is not None else {}
+    worker = Worker(case, seed, plan, collected.start, known, preview.heard, means.stop.is_set)
+    for first, done, fresh in _chunks(worker, collected, parts, means):
+        collected.add(done)
+        if fresh:
+            parts.save(first, done)
+            if cache is not None:
+                cache.put(done.solved)
+        else:
+            for item in done.draws:
+                preview.heard(item if isinstance(item, DrawResult) else None)
+    return collected
+
+
+def _chunks(worker: Worker, collected: Collected, parts: Parts, means: Means) -> Iterator[tuple[int, DrawsDone, bool]]:
+    """Chunks in order, from the store or fresh: first draw, the chunk, whether it is fresh."""
+    block: list[Arms | None] = [None]
+
+    def tasks() -> Iterator[tuple[int, DrawsDone | None, tuple[Arms, range] | None]]:
+        while (first := collected.next_chunk()) is not None:
+            ready, row = parts.load(first), first % BLOCK
+            if ready is None and (block[0] is None or block[0].draws.numbers[0] != first - row):
+                block[0] = worker.arms(first - row)
+            yield first, ready, None if ready is not None or block[0] is None else (block[0], range(row, row + CHUNK))
+
+    def work(task: tuple[int, DrawsDone | None, tuple[Arms, range] | None], engine: Engine) -> tuple[int, DrawsDone, bool]:
+        first, ready, part = task
+        if ready is not None:
+            return first, ready, False
+        assert part is not None
+        return first, worker.chunk(part, engine), True
+
+    while not collected.enough():
+        yield from run_chunks(work, tasks(), means.engine, means.threads, means.stop)
+
+
+@dataclass(slots=True, eq=False)
+class _Preview:
+    """Tells how far it is and in how many futures the promise is kept, draw by draw, from any thread."""
+
+    case: CaseFile
+    wanted: int
+    means: Means
+    done: int = 0
+    kept: int = 0
+    judged: int = 0
+
+    def heard(self, result: DrawResult | None) -> None:
+        if result is not None:
+            self.done += 1
+            if "production" in result.arms:
+                self.judged += 1
+                self.kept += met(self.case, result.arms["production"].figures)
+        so_far = f"promise kept in {self.kept} of {self.judged}" if self.judged else ""
+        self.means.progress("futures", min(self.done, self.wanted), self.wanted, so_far)

@@ -1,0 +1,161 @@
+"""Runs that are kept: the decision run and the verdict in parts that survive, and replications in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models.outcomes import met
+from models.schema import Arm
+from scenarios.files import LoadedCase
+from scenarios.problems import CaseError, Problem
+from scenarios.runs import Manifest, Store, manifest_of
+from scenarios.store import SolvedCache, cache_folder, code_hash
+from scenarios.study.draws import FUTURES_PER_DRAW, VERDICT, Collected, DrawsDone, Parts, Plan, collect, decision_plan
+from scenarios.study.means import Means
+from scenarios.study.replications import Replication, ReplicationParts, Replications, records_of, replicate, replications_of
+from scenarios.study.verdict import VerdictStudy, judged
+from simulator.engines import ENGINES, EngineName
+
+
+class StoredParts(Parts):
+    """Chunks of draws as parts of a run folder."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def load(self, first: int) -> DrawsDone | None:
+        name = f"draws-{first:06d}"
+        return DrawsDone.of(self.store.read(name)) if self.store.has(name) else None
+
+    def save(self, first: int, done: DrawsDone) -> None:
+        self.store.write(f"draws-{first:06d}", done.records())
+
+
+class StoredReplications(ReplicationParts):
+    """Chunks of replications as parts of a run folder."""
+
+    def __init__(self, store: Store, arm: Arm) -> None:
+        self.store, self.arm = store, arm
+
+    def load(self, first: int) -> tuple[Replication, ...] | None:
+        name = f"futures-{first:06d}"
+        if not self.store.has(name):
+            return None
+        return replications_of(self.store.read(name))
+
+    def save(self, first: int, done: tuple[Replication, ...]) -> None:
+        self.store.write(f"futures-{first:06d}", records_of(self.arm, done))
+
+
+# -- the decision run and the verdict
+
+
+def decision_manifest(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means) -> Manifest:
+    """What a run of a plan depends on."""
+    return manifest_of(loaded, "decision", seed, draws, FUTURES_PER_DRAW, plan.names(), means.engine)
+
+
+def own_folder(loaded: LoadedCase, plan: Plan, draws: int, seed: int) -> Path:
+    """Where a run is kept if no folder was named: in the user's cache, by case, seed, draws and code."""
+    kind = "verdict" if plan == VERDICT else "decision"
+    return cache_folder() / "runs" / f"{kind}-{loaded.hash}-{seed}-{draws}-{code_hash()}"
+
+
+def opened(folder: Path, manifest: Manifest) -> Store:
+    """The run in a folder, new or begun before. Raises CaseError if it is another run, in use, or cannot be written."""
+    if not (folder / "manifest.json").exists():
+        return Store.create(folder, manifest)
+    store = Store.open(folder, writing=True)
+    try:
+        store.require_same(manifest)
+    except CaseError:
+        store.close()
+        raise
+    return store
+
+
+def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path | None = None) -> VerdictStudy:
+    """The decision run: simulated where it is not stored yet, and judged. Raises CaseError, Cancelled."""
+    plan = decision_plan(loaded.case)
+    place = folder or own_folder(loaded, plan, draws, seed)
+    with opened(place, decision_manifest(loaded, plan, draws, seed, means)) as store:
+        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.hash, seed), StoredParts(store))
+        study = judged(loaded.case, seed, done, means)
+        if not store.finished:
+            store.finish(_result(study, done))
+    return study
+
+
+def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> VerdictStudy:
+    """The verdict from a finished decision run if there is one, else from the three arms it needs, kept in the user's cache.
+
+    A cache that cannot be used is no error: then nothing is kept. Raises Cancelled.
+    """
+    cache = SolvedCache(loaded.hash, seed)
+    for plan in (decision_plan(loaded.case), VERDICT):
+        folder = own_folder(loaded, plan, draws, seed)
+        try:
+            if plan != VERDICT and not (folder / "result.json").exists():
+                continue
+            with opened(folder, decision_manifest(loaded, plan, draws, seed, means)) as store:
+                done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
+                study = judged(loaded.case, seed, done, means)
+                if not store.finished:
+                    store.finish(_result(study, done))
+                return study
+        except CaseError:
+            continue
+    return judged(loaded.case, seed, collect(loaded.case, VERDICT, draws, seed, means, cache), means)
+
+
+def _result(study: VerdictStudy, done: Collected) -> dict[str, Any]:
+    """What a finished run says of itself."""
+    v = study.verdict
+    kept = {
+        arm: sum(met(study.case, r.arms[arm].figures) for r in done.results)
+        for arm in (done.results[0].arms if done.results else ())
+    }
+    return {
+        "probability": v.probability,
+        "low": v.low,
+        "high": v.high,
+        "verdict": v.verdict,
+        "accepted_draws": len(done.results),
+        "rejected_draws": len(done.rejected),
+        "promise_kept_in": kept,
+        "laws_broken": list(done.broken()),
+        "checked_by_all_laws": done.audited(),
+    }
+
+
+# -- replications in a folder
+
+
+def replicate_into(loaded: LoadedCase, arm: Arm, replications: int, seed: int, means: Means, folder: Path) -> Replications:
+    """Replications of one arm, kept in a folder. Raises CaseError, BaselineError, Cancelled."""
+    manifest = manifest_of(loaded, "replications", seed, 0, replications, (arm,), means.engine)
+    with opened(folder, manifest) as store:
+        parts = StoredReplications(store, arm)
+        result = replicate(loaded.case, arm, replications, seed, means, SolvedCache(loaded.hash, seed), parts)
+        if not store.finished:
+            broken = sorted({name for run in result.runs for name, passed in run.laws.items() if not passed})
+            store.finish({"replications": len(result.runs), "laws_broken": broken})
+    return result
+
+
+def resume(folder: Path, means: Means) -> VerdictStudy | Replications | None:
+    """Goes on with the run in a folder; None if it is finished. Raises CaseError if this program or its libraries differ."""
+    with Store.open(folder) as store:
+        if store.finished:
+            return None
+        manifest = store.manifest
+    loaded = manifest.loaded(str(folder / "manifest.json"))
+    engine: EngineName | None = next((name for name in ENGINES if name == manifest.engine), None)
+    if engine is None:
+        raise CaseError(str(folder), [Problem("E701", "engine", f'no engine "{manifest.engine}"')])
+    means = Means(engine, means.threads, means.progress, means.stop)
+    if manifest.kind == "decision":
+        return decide(loaded, manifest.draws, manifest.seed, means, folder)
+    arm: Any = manifest.arms[0]
+    return replicate_into(loaded, arm, manifest.replications, manifest.seed, means, folder)

@@ -13,7 +13,7 @@ FILES = sorted({fault.check.partition("::")[0] for fault in FAULTS})
 
 @pytest.mark.parametrize("file", FILES)
 def test_the_checks_pass_without_a_fault(file: str) -> None:
-    checks = {(f.check, f.given): f for f in FAULTS if f.check.startswith(f"{file}::")}
+    checks = {(f.check, f.given, f.engine): f for f in FAULTS if f.check.startswith(f"{file}::")}
     with world(file) as tests:
         for fault in checks.values():
             check_of(fault, tests)()

@@ -606,10 +606,10 @@ def test_a_result_that_cannot_be_read_is_named(store):
 
 def decision(folder: Path, kept: list[bool], summary: dict[str, Any] | None = None, **more: Any) -> Path:
     """A run whose promise (3 days) is kept in some draws."""
-    changes, futures = more.pop("changes", None), more.pop("futures", 1)
-    with Store.create(folder, manifest(changes, draws=len(kept), replications=futures, **more)) as store:
+    changes, futures, asked = more.pop("changes", None), more.pop("futures", 1), more.pop("asked", len(kept))
+    with Store.create(folder, manifest(changes, draws=asked, replications=futures, **more)) as store:
         for draw, yes in enumerate(kept):
-            rows = [record(draw, replication=r, mean=2.0 if yes else 4.0) for r in range(futures)]
+            rows = [record(draw, replication=r, mean=2.0 if yes and not r else 4.0) for r in range(futures)]
             store.write(f"d{draw:03d}", [*rows, record(draw, "as_is", mean=9.0)])
         if summary is not None:
             store.finish(summary)
@@ -657,11 +657,20 @@ def test_the_same_draws_give_the_paired_change(tmp_path):
     assert found.conclusion == "inputs differ"
 
 
-def test_two_futures_a_draw_are_paired_draw_by_draw(tmp_path):
-    found = told(decision(tmp_path / "a", FIFTH, futures=2), decision(tmp_path / "b", HALF, futures=2, engine="simpy"))
+def test_what_counts_is_what_a_verdict_counts(tmp_path):
+    """The first future of a draw, and no more accepted draws than were asked for, though the parts hold more."""
+    a, b = (decision(tmp_path / name, kept, futures=2, asked=15) for name, kept in (("a", FIFTH), ("b", HALF)))
+    found = told(a, b)
 
+    assert [None if c is None else c.probability for c in found.chances] == [3 / 15, 8 / 15]
     assert found.paired is not None
-    assert (found.paired.draws, round(found.paired.change.estimate, 9)) == (20, 0.3)
+    assert (found.paired.draws, round(found.paired.change.estimate, 9)) == (15, round(5 / 15, 9))
+
+
+def test_another_engine_is_another_version(tmp_path):
+    found = told(decision(tmp_path / "a", FIFTH), decision(tmp_path / "b", HALF, engine="simpy"))
+
+    assert found.groups["version"] == (("engine", "compiled", "simpy"),)
     assert found.conclusion == "version differs"
 
 

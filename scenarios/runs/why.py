@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,12 +15,12 @@ from scenarios.runs.manifest import (
     version_differences,
 )
 from scenarios.runs.store import Store
-from simulator.statistics import Estimate, mean_interval, paired_share_difference, wilson
+from simulator.statistics import Estimate, paired_share_difference, wilson
 
 Group = Literal["inputs", "evidence", "version", "luck"]
 GROUPS: tuple[Group, ...] = ("inputs", "evidence", "version", "luck")
-Kept = Mapping[int, Mapping[int, bool]]
-"""Accepted draw -> replication -> whether the promise is kept there."""
+Kept = Mapping[int, bool]
+"""Accepted draw -> whether the promise is kept in its first future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +69,23 @@ def why(first: Store, second: Store) -> Why:
 
 
 def _kept(store: Store) -> Kept:
-    """The indicator of the promise, live, in every accepted draw of a decision run; empty where none can be told."""
+    """What a verdict counts: the first future, live, of the first accepted draws. Empty where the promise cannot be judged."""
     from models.outcomes import met
 
-    if store.manifest.kind != "decision":
+    manifest = store.manifest
+    if manifest.kind != "decision":
         return {}
     try:
-        case = store.manifest.loaded(str(store.folder)).case
+        case = manifest.loaded(str(store.folder)).case
     except CaseError:
         return {}
-    found: dict[int, dict[int, bool]] = defaultdict(dict)
-    for name in store.parts():
-        for row in store.read(name):
-            if row.outcome is not None and row.arm == "production":
-                found[row.draw][row.replication] = met(case, row.outcome.figures)
-    return found
+    rows = [row for name in store.parts() for row in store.read(name) if row.arm == "production" and row.replication == 0]
+    kept = {row.draw: met(case, row.outcome.figures) for row in rows if row.outcome is not None}
+    return {draw: kept[draw] for draw in sorted(kept)[: manifest.draws]}
 
 
 def _chance(store: Store, kept: Kept) -> Chance | None:
-    """As the finished run states it; of an unfinished one from what is there: every draw counts once, however many futures it has."""
+    """As the finished run states it; of an unfinished one from the draws that are there."""
     result = store.result()
     if result is not None:
         stated = [result.get(name) for name in ("probability", "low", "high")]
@@ -96,31 +93,16 @@ def _chance(store: Store, kept: Kept) -> Chance | None:
         return Chance(*numbers) if len(numbers) == len(stated) else None
     if not kept:
         return None
-    shares = [_share(futures) for futures in kept.values()]
-    found = wilson(sum(shares) / len(shares), len(shares))
+    found = wilson(sum(kept.values()), len(kept))
     return Chance(found.estimate, found.low, found.high)
 
 
-def _share(futures: Mapping[int, bool]) -> float:
-    return sum(futures.values()) / len(futures)
-
-
 def _paired(first: Kept, second: Kept) -> Change | None:
-    """The change over the draws of both, from the futures of both; None from less than two draws.
-
-    With one future a draw Newcombe's interval for paired shares; with more, t over the draws' mean changes, unless none moves.
-    """
-    pairs = []
-    for draw in sorted(set(first) & set(second)):
-        both = sorted(set(first[draw]) & set(second[draw]))
-        if both:
-            pairs.append([(first[draw][r], second[draw][r]) for r in both])
-    if len(pairs) < 2:
+    """The change over the draws of both; None from less than two."""
+    draws = sorted(set(first) & set(second))
+    if len(draws) < 2:
         return None
-    changes = [sum(b - a for a, b in futures) / len(futures) for futures in pairs]
-    if max(map(len, pairs)) > 1 and len(set(changes)) > 1:
-        return Change(mean_interval(changes), len(pairs))
-    return Change(paired_share_difference([f[0][0] for f in pairs], [f[0][1] for f in pairs]), len(pairs))
+    return Change(paired_share_difference([first[d] for d in draws], [second[d] for d in draws]), len(draws))
 
 
 def _conclusion(groups: Mapping[Group, tuple[Difference, ...]], overlap: bool | None, paired: Change | None) -> str:

@@ -907,6 +907,23 @@ def test_a_batch_that_is_released_meets_the_queue_in_the_order_of_cases() -> Non
     Play(steps, at(0, 21, 22), [team()]).check(lambda story: _is([v[2] for v in story.visits("work")], started))
 
 
+# Sums (of every story; these are about nothing else).
+
+
+def test_the_sums_of_a_visit_are_cut_at_the_end_of_each_week() -> None:
+    """It works from Tuesday to Thursday of the week after next, another one waits and works from then on."""
+    steps: list[Step] = [Serve("work", "team", seconds(16 * DAY), "end"), END]
+    started = [DAY, 17 * DAY]
+    Play(steps, at(DAY, DAY), [team()], stop=4 * WEEK).check(lambda story: _is([v[2] for v in story.visits("work")], started))
+
+
+def test_the_sums_are_of_the_cases_asked_for() -> None:
+    """Asked for are arrivals in [100, 300)."""
+    steps: list[Step] = [Delay("wait", seconds(5), "end"), END]
+    ended = [104, 105, 304, 305]
+    Play(steps, at(99, 100, 299, 300), begin=0, stop=400).check(lambda story: _is(story.ends(), ended))
+
+
 # Goto, end, draws, distributions.
 
 

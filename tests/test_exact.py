@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simulator.clock import DAY, HOUR, MINUTE, WEEK, Calendar, always, weekly
-from simulator.distributions import Column, Constant, Distribution, Exponential, Lognormal, Uniform
+from simulator.distributions import Column, Constant, Distribution, Exponential, Kinked, Lognormal, Uniform
 from simulator.draws import case_entity, purpose_of, uniform_arrays
 from simulator.engines import ENGINES, EngineName
 from simulator.futures import Future, given, realise
@@ -642,6 +642,16 @@ def test_e5_without_queues_the_cycle_time_is_the_sum_of_the_cases_own_durations(
     own = [service.seconds(arrivals, name) for name, service in zip(names, SERVICES, strict=True)]
     assert [waits(ledger, name) for name in names] == [[0] * 2_000] * 3
     assert ends(ledger) == [a + sum(times) for a, *times in zip(arrivals, *own, strict=True)]
+
+
+def test_a_reminder_shortens_what_is_left_of_a_long_wait() -> None:
+    """After 100 seconds half of the rest is waited for: 60 stay 60, 300 become 200."""
+    steps: list[Step] = [
+        Delay("short", Kinked(Constant(60.0), 100.0, 0.5), "long"),
+        Delay("long", Kinked(Constant(300.0), 100.0, 0.5), "end"),
+        END,
+    ]
+    assert ends(play(steps, [0])) == [60 + 200]
 
 
 # E6 to E8: laws of every run, on an office with two types, priorities, deadlines, rework and a changing team

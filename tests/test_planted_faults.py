@@ -46,8 +46,9 @@ def test_a_fault_whose_line_is_gone_says_so() -> None:
 
 
 def test_there_are_enough_faults_in_every_part_of_the_simulator() -> None:
-    assert len(FAULTS) >= 50
+    assert len(FAULTS) >= 90
+    assert sum(fault.module == "kernel" for fault in FAULTS) >= 35
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert {fault.module for fault in FAULTS} == {
-        "checks", "clock", "distributions", "draws", "futures", "ledger", "program", "quantiles", "simpy_engine", "steps",
+        "checks", "clock", "distributions", "draws", "futures", "kernel", "ledger", "program", "quantiles", "simpy_engine", "steps",
     }  # fmt: skip

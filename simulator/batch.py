@@ -64,6 +64,10 @@ def run_chunks(
                     yield _next(pending, stop)
             while pending:
                 yield _next(pending, stop)
+        except BaseException:
+            if stop is not None:
+                stop.set()  # chunks under way look at it between two draws
+            raise
         finally:
             for waiting in pending:
                 waiting.cancel()

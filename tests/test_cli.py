@@ -262,7 +262,10 @@ def test_ctrl_c_ends_with_130_and_one_word():
     )  # fmt: skip
     time.sleep(4)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
 
     assert (process.returncode, out, err) == (130, "", "stopped\n")
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,10 +37,18 @@ EngineOption = Annotated[
     str, typer.Option(help="compiled (fast) or simpy (the readable reference, slow); the figures are the same")
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, max=1_024, help="default: all cores; figures do not depend on it")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="compute on the workers of this Dask scheduler (tcp://host:8786); the figures are the same"
+    ),
+]
 ArmOption = Annotated[str, typer.Option(help="as_is (today), pilot or production (live)")]
 DEFAULT_DRAWS = 200
 PAIRS = 8
 REPLICATIONS = 5
+STOP = Event()
+"""Set by Ctrl-C: an interrupt that falls into a library that swallows it still ends the work."""
 
 
 def _version(wanted: bool) -> None:
@@ -105,7 +114,7 @@ def known_arm(arm: str) -> Any:
     return arm
 
 
-def known_means(engine: str, threads: int | None, silent: bool) -> Any:
+def known_means(engine: str, threads: int | None, silent: bool, scheduler: str | None = None) -> Any:
     """How to run; says so if the compiled engine has to be compiled first. A CaseError names the known engines."""
     from scenarios.problems import CaseError, Problem, nearest
     from scenarios.study import Means
@@ -118,7 +127,7 @@ def known_means(engine: str, threads: int | None, silent: bool) -> Any:
 
         if not is_cached():
             sys.stderr.write("compiling the simulator, once (about 10 seconds)\n")
-    return Means(engine, threads, progress_on(sys.stderr, not silent))
+    return Means(engine, threads, progress_on(sys.stderr, not silent), STOP, scheduler)
 
 
 @app.command()
@@ -130,10 +139,11 @@ def verdict(
     seed: SeedOption = 7,
     engine: EngineOption = "compiled",
     threads: ThreadsOption = None,
+    scheduler: SchedulerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How probable is it that the promise is kept, and why."""
-    means, loaded = known_means(engine, threads, as_json), load_to_run(case)
+    means, loaded = known_means(engine, threads, as_json, scheduler), load_to_run(case)
     from scenarios.study.stored import stored_verdict
 
     with running(loaded):
@@ -183,12 +193,13 @@ def run(
     seed: SeedOption = 7,
     engine: EngineOption = "compiled",
     threads: ThreadsOption = None,
+    scheduler: SchedulerOption = None,
     out: OutOption = None,
     resume: ResumeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate one arm at the middle values of all parameters, or with --draws the decision run."""
-    means = known_means(engine, threads, as_json)
+    means = known_means(engine, threads, as_json, scheduler)
     if resume is not None:
         _resume(
             resume,
@@ -205,6 +216,8 @@ def run(
         raise refused("run", "needs a case", "pilotproof run invoice_processing")
     if draws is not None and replications is not None:
         raise refused("--draws", "cannot be combined with --replications", "name one of them")
+    if scheduler is not None and draws is None:
+        raise refused("--scheduler", "needs --draws: replications at the middle values run on this machine", "leave it away")
     if out is not None and out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise refused("--out", f"{out} exists already", "name a folder that does not exist yet, or go on with it: --resume")
     chosen, loaded = known_arm(arm), load_to_run(case)
@@ -352,8 +365,15 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _interrupted(_: int, __: object) -> None:
+    STOP.set()
+    raise KeyboardInterrupt
 
 
 def _failed(error: Exception) -> int:
@@ -361,6 +381,8 @@ def _failed(error: Exception) -> int:
     from scenarios.problems import CaseError, Problem
 
     clear_progress()
+    if type(error).__name__ == "Cancelled":
+        return STOPPED
     if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.stderr.write(f"{error.format_message()}\n")

@@ -265,6 +265,17 @@ def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path):
     problem("E602", Store.create, tmp_path / "file" / "run", manifest())
 
 
+def test_the_current_folder_is_not_taken_though_it_is_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    for name in (".", "", str(tmp_path), str(tmp_path.parent / "x" / ".." / tmp_path.name)):
+        assert "exists already: it is the folder you are in; name a new folder inside it" in problem(
+            "E601", Store.create, Path(name), manifest()
+        )
+    Store.create(Path("run"), manifest()).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
 @pytest.mark.parametrize("name", ["", ".hidden", "../up", "a/b", "a b", "x" * 101, "ä"])
 def test_the_name_of_a_part_cannot_leave_the_folder(store, name):
     with pytest.raises(ValueError, match="cannot be the name of a part"):

@@ -58,11 +58,15 @@ class Store:
     def create(cls, folder: Path, manifest: Manifest) -> Store:
         """A new run, locked for writing; the folder appears with its manifest.
 
-        Raises CaseError: E601 if the folder is there and not empty, E602 if it cannot be written.
+        Raises CaseError: E601 if the folder is there and not empty, or the current one, E602 if it cannot be written.
         """
         target = folder.resolve()
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise _exists(folder)
+        if Path.cwd().is_relative_to(target):
+            raise CaseError(
+                str(folder), [Problem("E601", "", "exists already: it is the folder you are in", "name a new folder inside it")]
+            )
         with files.plainly(str(folder), "check the folder, its permissions and the space on the disk"):
             target.parent.mkdir(parents=True, exist_ok=True)
             files.sweep_drafts_of(target)

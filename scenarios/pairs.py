@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from models import baseline as b
 from models.outcomes import Outcome
 from models.schema import Arm
 from scenarios.files import LoadedCase
 from scenarios.store import SolvedCache
-from scenarios.study import BaselineError, Means, Plan, Progress, collect, quiet, replicate
+from scenarios.study import BaselineError, Means, Parts, Plan, Progress, collect, quiet, replicate
+from scenarios.study.precision import KeptParts, Precision
+from simulator.stopping import Look, Rule
 
 AT_THE_MIDDLE = (
     "every future here uses the middle value of each uncertain number; with --draws 20 they vary, and the chance is told"
@@ -35,14 +38,22 @@ def at_the_middle(
     return Pairs(a, b, AT_THE_MIDDLE)
 
 
-def under_draws(first: LoadedCase, second: LoadedCase, arm: Arm, draws: int, seed: int, progress: Progress = quiet) -> Pairs:
+def under_draws(
+    first: LoadedCase,
+    second: LoadedCase,
+    arm: Arm,
+    draws: int,
+    seed: int,
+    progress: Progress = quiet,
+    kept: tuple[Parts, Parts] | None = None,
+) -> Pairs:
     """Both cases under the same draws; one that either cannot reconcile with its today's result is left out of both.
 
-    Raises BaselineError if less than two draws remain.
+    `kept`: chunks of draws of both cases, to go on from. Raises BaselineError if less than two draws remain.
     """
-    wanted, pairs = draws, list[tuple[Outcome, Outcome]]()
+    wanted, pairs, parts = draws, list[tuple[Outcome, Outcome]](), kept or (KeptParts(), KeptParts())
     while True:
-        sides = [_Side(case, arm, seed, wanted, progress) for case in (first, second)]
+        sides = [_Side(c, arm, seed, wanted, progress, p) for c, p in zip((first, second), parts, strict=True)]
         a, b = (side.outcomes() for side in sides)
         pairs = [(a[number], b[number]) for number in sorted(a.keys() & b.keys())][:draws]
         if len(pairs) == draws or not all(side.full() for side in sides):
@@ -54,12 +65,32 @@ def under_draws(first: LoadedCase, second: LoadedCase, arm: Arm, draws: int, see
     return Pairs(tuple(a for a, _ in pairs), tuple(b for _, b in pairs), problem)
 
 
+def until_precise(
+    first: LoadedCase,
+    second: LoadedCase,
+    arm: Arm,
+    rule: Rule,
+    look: Callable[[Pairs], Look],
+    seed: int,
+    progress: Progress = quiet,
+) -> tuple[Pairs, Precision]:
+    """Both cases under the same draws, as many as `look` asks for. Raises BaselineError if less than two draws remain."""
+    wanted, kept = rule.first_look, (KeptParts(), KeptParts())
+    while True:
+        found = under_draws(first, second, arm, wanted, seed, progress, kept)
+        seen = look(found)
+        if seen.next_look is None or len(found.first) < wanted:
+            return found, Precision(rule, replace(seen, next_look=None))
+        wanted = seen.next_look
+
+
 class _Side:
     """One of the two cases: its accepted draws."""
 
-    def __init__(self, loaded: LoadedCase, arm: Arm, seed: int, draws: int, progress: Progress) -> None:
+    def __init__(self, loaded: LoadedCase, arm: Arm, seed: int, draws: int, progress: Progress, parts: Parts) -> None:
         self.loaded, self.arm, self.draws = loaded, arm, draws
-        self.done = collect(loaded.case, Plan(((arm, 1),)), draws, seed, Means(progress=progress), SolvedCache(loaded.hash, seed))
+        means, cache = Means(progress=progress), SolvedCache(loaded.hash, seed)
+        self.done = collect(loaded.case, Plan(((arm, 1),)), draws, seed, means, cache, parts)
 
     def outcomes(self) -> dict[int, Outcome]:
         """Draw -> outcome of the arm."""

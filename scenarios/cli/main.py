@@ -44,6 +44,10 @@ SchedulerOption = Annotated[
     ),
 ]
 ArmOption = Annotated[str, typer.Option(help="as_is (today), pilot or production (live)")]
+AtMostOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=100_000, help="with --precision: futures after which it ends in any case  [default: 1000]"),
+]
 DEFAULT_DRAWS = 200
 PAIRS = 8
 REPLICATIONS = 5
@@ -134,8 +138,18 @@ def known_means(engine: str, threads: int | None, silent: bool, scheduler: str |
 def verdict(
     case: CaseArgument,
     draws: Annotated[
-        int, typer.Option(min=1, max=100_000, help="accepted futures; below 200 the verdict is a preview")
-    ] = DEFAULT_DRAWS,
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help=f"accepted futures; below 200 the verdict is a preview  [default: {DEFAULT_DRAWS}]"
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT", help="instead: futures until the 90 % range of the chance is this narrow to each side: 5%"
+        ),
+    ] = None,
+    at_most: AtMostOption = None,
     seed: SeedOption = 7,
     engine: EngineOption = "compiled",
     threads: ThreadsOption = None,
@@ -144,21 +158,41 @@ def verdict(
 ) -> None:
     """How probable is it that the promise is kept, and why."""
     means, loaded = known_means(engine, threads, as_json, scheduler), load_to_run(case)
+    from scenarios.report.precision_report import share_rule
+    from scenarios.study.precision import precise_verdict
     from scenarios.study.stored import stored_verdict
 
+    found, asked = None, asked_for(precision, at_most, {"--draws": draws})
+    rule = share_rule(asked, at_most) if asked is not None else None
     with running(loaded):
-        result = stored_verdict(loaded, draws, seed, means)
-    show_verdict(result, loaded, as_json)
+        if rule is None:
+            result = stored_verdict(loaded, draws or DEFAULT_DRAWS, seed, means)
+        else:
+            result, found = precise_verdict(loaded, rule, seed, means)
+    show_verdict(result, loaded, as_json, found)
 
 
-def show_verdict(result: Any, loaded: LoadedCase, as_json: bool) -> None:
-    """Prints a verdict."""
-    from scenarios.report import verdict_json, verdict_text
+def asked_for(precision: str | None, at_most: int | None, fixed: dict[str, int | None]) -> str | None:
+    """The precision asked for, if any. Raises CaseError if a fixed number of futures is asked for as well."""
+    if precision is None and at_most is not None:
+        raise refused("--at-most", "has no effect without --precision", "add --precision, or leave it away")
+    for name, number in fixed.items() if precision is not None else ():
+        if number is not None:
+            raise refused("--precision", f"cannot be combined with {name}", "name one of them; --at-most limits the futures")
+    return precision
+
+
+def show_verdict(result: Any, loaded: LoadedCase, as_json: bool, precision: Any = None) -> None:
+    """Prints a verdict, and whether the precision that was asked for is reached."""
+    from scenarios.report import precision_report, verdict_json, verdict_text
 
     if as_json:
-        print_json(verdict_json.as_json(result, loaded))
+        more = {} if precision is None else {"precision": precision_report.as_json(precision, "points")}
+        print_json({**verdict_json.as_json(result, loaded), **more})
     else:
         typer.echo(verdict_text.page(result, loaded))
+        if precision is not None:
+            typer.echo(f"  {precision_report.line(precision, 'points')}")
 
 
 def show_run(result: Any, loaded: LoadedCase, as_json: bool) -> None:
@@ -273,6 +307,13 @@ def compare(
         int | None,
         typer.Option(min=2, max=100_000, help="instead: futures in which the uncertain numbers vary; tells the chance"),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAYS", help='instead: such futures until the 90 % range of B − A (mean days) is this narrow: "0.25 d"'
+        ),
+    ] = None,
+    at_most: AtMostOption = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
@@ -281,12 +322,15 @@ def compare(
 
     if replications is not None and draws is not None:
         raise CaseError("--draws", [Problem("E601", "", "cannot be combined with --replications", "name one of them")])
-    chosen, a, b = known_arm(arm), load_to_run(first), load_to_run(second)
     from scenarios.report import compare_report
+    from scenarios.report.precision_report import mean_rule
 
+    asked = asked_for(precision, at_most, {"--draws": draws, "--replications": replications})
+    rule = mean_rule(asked, at_most) if asked is not None else None
+    chosen, a, b = known_arm(arm), load_to_run(first), load_to_run(second)
     show = progress_on(sys.stderr, not as_json)
     with running(a, b):
-        result = compare_report.compare(a, b, chosen, replications or PAIRS, seed, show, draws)
+        result = compare_report.compare(a, b, chosen, replications or PAIRS, seed, show, draws, rule)
     if as_json:
         print_json(compare_report.as_json(result))
     else:

@@ -11,10 +11,12 @@ from models.outcomes import met, target_level
 from models.schema import Arm, CaseFile
 from scenarios import pairs
 from scenarios.files import LoadedCase
+from scenarios.report import precision_report
 from scenarios.report.basis import basis, basis_line
 from scenarios.report.verdict_json import rounded
 from scenarios.report.verdict_text import ARM_NAMES, STATISTIC_NAMES, per_cent
 from scenarios.study import Progress, quiet
+from scenarios.study.precision import Precision
 from simulator.statistics import (
     Estimate,
     PairedDifference,
@@ -23,6 +25,7 @@ from simulator.statistics import (
     replications_needed,
     wilson,
 )
+from simulator.stopping import Look, MeanRule
 
 SCHEMA_VERSION = 1
 HALF_WIDTHS = {"days": 0.1, "share": 0.01, "cost": 0.1}
@@ -70,6 +73,7 @@ class Comparison:
     chance: Chance | None
     no_chance: str
     rows: tuple[Row, ...]
+    precision: Precision | None = None
 
 
 def compare(
@@ -80,15 +84,29 @@ def compare(
     seed: int,
     progress: Progress = quiet,
     draws: int | None = None,
+    rule: MeanRule | None = None,
 ) -> Comparison:
-    """Simulates both cases over the same futures: `draws` of all that is uncertain, or if None `replications` at the middle values."""
-    if draws is None:
+    """Simulates both cases over the same futures: `draws` of all that is uncertain, or if None `replications` at the middle values.
+
+    `rule`: instead, draws until the difference of the mean cycle time (days) is as precise as it asks.
+    """
+    precision = None
+    if rule is not None:
+        found, precision = pairs.until_precise(first, second, arm, rule, lambda p: _look(rule, p), seed, progress)
+    elif draws is None:
         found = pairs.at_the_middle(first, second, arm, replications, seed, progress)
     else:
         found = pairs.under_draws(first, second, arm, draws, seed, progress)
     chance = None if found.no_chance else _chance(first.case, second.case, found)
     n = len(found.first)
-    return Comparison(first, second, arm, seed, n, draws is not None, chance, found.no_chance, tuple(_rows(found)))
+    drawn = draws is not None or rule is not None
+    return Comparison(first, second, arm, seed, n, drawn, chance, found.no_chance, tuple(_rows(found)), precision)
+
+
+def _look(rule: MeanRule, found: pairs.Pairs) -> Look:
+    """At the paired differences of the mean cycle time, in days."""
+    a, b = ([o.figures[FIGURES["mean"]] for o in side] for side in (found.first, found.second))
+    return rule.look([y - x for x, y in zip(a, b, strict=True)])
 
 
 def _chance(first: CaseFile, second: CaseFile, found: pairs.Pairs) -> Chance:
@@ -121,6 +139,7 @@ def as_json(result: Comparison) -> dict[str, Any]:
         "chance_not_told_because": result.no_chance or None,
         "figures": {row.name: _row_json(row) for row in result.rows},
         "basis": {"first": basis(result.first, result.seed), "second": basis(result.second, result.seed)},
+        **({} if result.precision is None else {"precision": precision_report.as_json(result.precision, "days")}),
     }
 
 
@@ -162,6 +181,7 @@ def text(result: Comparison) -> str:
         *_promise(result),
         "",
         *_table(result),
+        *([] if result.precision is None else [f"  {precision_report.line(result.precision, 'days')}"]),
         "",
         f"  A {basis_line(result.first, result.seed)}",
         f"  B {basis_line(result.second, result.seed)}",

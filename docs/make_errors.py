@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ from scenarios.problems import CODES, CaseError
 from scenarios.records import Record
 from scenarios.runs import Manifest, Store
 from scenarios.runs.store import remove
-from scenarios.study import replicate
+from scenarios.study import Means, cluster, replicate
+from simulator.cluster import SAME, DifferentWorkersError
 
 DOCS = Path(__file__).resolve().parent
 SMALL = DOCS / "examples" / "small.toml"
@@ -67,6 +69,7 @@ def _full_disk() -> object:
         return write_atomically(Path("case.toml"), "")
 
 
+SCHEDULER = "tcp://10.0.0.1:8786"
 FIRST = Path("runs/first")
 MANIFEST = Manifest("decision", "small", "280ff3f250ee", "", 7, 200, 1, ("as_is", "production"), "compiled", {}, "")
 
@@ -98,6 +101,16 @@ def _no_baseline() -> object:
     loaded = validated(parsed(text, Path("case.toml")), "case.toml")
     with running(loaded):
         return replicate(loaded.case, "as_is", 1, 7)
+
+
+def _without_dask() -> object:
+    with patch.dict(sys.modules, {"distributed": None}):
+        return list(Means(scheduler=SCHEDULER).run(lambda chunk, _: chunk, [0]))
+
+
+def _older_worker() -> object:
+    worker = ("tcp://10.0.0.7:40331", "code is 1f0c8e2b7a55 there, 280ff3f250ee here")
+    raise cluster.refused(DifferentWorkersError([worker], SAME), SCHEDULER)
 
 
 TEAM = "headcount = 2\n"
@@ -148,6 +161,8 @@ EXAMPLES = {
     "E703": command("the command that made the run, with another seed", "A run goes on only with the inputs it began with. Take another folder for other inputs; [runs.md](runs.md) says how to compare the two.", with_a_run(lambda store: store.require_same(replace(MANIFEST, seed=8)))),
     "E704": command("the command that made the run, while it is still at work", "Wait for the other process. One that was killed keeps nobody out.", with_a_run(lambda _: Store.open(FIRST, writing=True))),
     "E705": command("pilotproof runs rm runs/first", "Only a folder that holds a run and nothing else is removed.", with_a_run(_with_notes)),
+    "E801": command(f"pilotproof run invoice_processing --draws 10000 --out runs/big --scheduler {SCHEDULER}", "Do what the message says: install the extra, start the scheduler or a worker, or look at the workers' logs. A run in a folder goes on with `--resume`. [scale.md](scale.md) has the two commands.", _without_dask),
+    "E802": command(f"pilotproof run invoice_processing --draws 10000 --out runs/big --scheduler {SCHEDULER}", "All machines must be the same program on the same kind of processor, or their figures would differ. Install the same versions on the worker that is named, and start it again.", _older_worker),
 }  # fmt: skip
 
 

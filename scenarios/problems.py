@@ -32,6 +32,8 @@ CODES = {
     "E703": "the run is of other inputs",
     "E704": "the run is in use",
     "E705": "not safe to remove",
+    "E801": "the cluster cannot be used",
+    "E802": "a worker of the cluster differs",
 }
 """Code -> what it means; the list in docs/errors.md is made from it."""
 

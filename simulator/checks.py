@@ -43,6 +43,9 @@ class WorkflowError(ValueError):
         self.problems = problems
         super().__init__("; ".join(f"{p.place}: {p.message}" for p in problems))
 
+    def __reduce__(self) -> tuple[type[WorkflowError], tuple[list[Problem]]]:  # it also arises on other machines
+        return WorkflowError, (self.problems,)
+
 
 def exits(step: Step) -> dict[str, str]:
     """Where a token can go from a step: field name -> step id."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from models import baseline as b
@@ -11,11 +13,13 @@ from models import parameters
 from models.outcomes import Outcome, met
 from models.schema import CaseFile
 from scenarios.arms import ArmKey, Arms, OneFuture, between, name_of
+from scenarios.files import hash_of
 from scenarios.records import Record
 from scenarios.store import SolvedCache
+from scenarios.study.blocks import Kept
 from scenarios.study.means import Means
 from scenarios.study.today import at_medians, solve_baseline, solved_record
-from simulator.batch import Cancelled, run_chunks
+from simulator.batch import Cancelled
 from simulator.engines import Engine, engine_of
 from simulator.laws import LawCheck
 
@@ -26,7 +30,10 @@ BLOCK = 40
 """Draws for which arms are lowered at once, which costs little more than for one."""
 
 CHUNK = 5
-"""Draws a chunk: the unit of work of a thread, and of what is stored."""
+"""Draws a chunk: the unit of work of a thread or of a cluster's worker, and of what is stored."""
+
+KEPT_BLOCKS = 3
+"""Blocks of lowered arms that a process keeps: its threads work on neighbouring chunks."""
 
 AUDIT_EVERY = 20
 """One draw in so many has one of its arms checked by all laws; every run is checked by the laws of its sums."""
@@ -130,56 +137,85 @@ def _draw_of(draw: int, rows: list[Record]) -> DrawResult | tuple[int, b.Rejecte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Worker:
-    """Simulates chunks of draws by a plan; safe to share between threads, and to send to another machine."""
+class Job:
+    """What all chunks of a run share. `start`: the solution at the medians · `case_hash`: tells one case from another."""
 
     case: CaseFile
+    case_hash: str
     seed: int
     plan: Plan
     start: b.Solved | None
-    known: Mapping[str, Any]
-    heard: Callable[[DrawResult | None], None] | None = None
-    stopped: Callable[[], bool] | None = None
 
     def arms(self, first: int) -> Arms:
-        """The plan's arms lowered for the block of draws that begins with `first`."""
-        draws = parameters.sample(self.case, self.seed, range(first, first + BLOCK))
-        return Arms(self.case, draws).prepare([*(arm for arm, _ in self.plan.arms), "as_is"])
+        """The plan's arms lowered for the block of draws that begins with `first`; kept for the next chunks of this process."""
 
-    def chunk(self, part: tuple[Arms, range], engine: Engine) -> DrawsDone:
-        """Some draws of a block, one after the other. Raises Cancelled between two draws once it is to stop."""
-        arms, rows = part
-        draws, solved = list[DrawResult | tuple[int, b.Rejected]](), {}
-        for row in rows:
-            if self.stopped is not None and self.stopped():
-                raise Cancelled
-            draw = arms.draws.numbers[row]
-            one = OneFuture(arms, row, draw * FUTURES_PER_DRAW, engine)
-            answer, laws = None, list[LawCheck]()
-            if self.case.baseline is not None:
-                answer = solve_baseline(one, draw, self.known.get(str(draw)), self.start, laws)
-                solved[str(draw)] = solved_record(answer)
-            result = (draw, answer) if isinstance(answer, b.Rejected) else self._draw(one, draw, answer, laws)
-            draws.append(result)
-            if self.heard is not None:
-                self.heard(result if isinstance(result, DrawResult) else None)
-        return DrawsDone(tuple(draws), solved)
+        def lowered() -> Arms:
+            draws = parameters.sample(self.case, self.seed, range(first, first + BLOCK))
+            return Arms(self.case, draws).prepare([*(arm for arm, _ in self.plan.arms), "as_is"])
 
-    def _draw(self, one: OneFuture, draw: int, solved: b.Solved | None, laws: list[LawCheck]) -> DrawResult:
-        days = solved.per_visit if solved is not None else {}
-        by_replication: dict[int, dict[str, Outcome]] = {}
-        for r in range(FUTURES_PER_DRAW):
-            future = one if r == 0 else OneFuture(one.arms, one.row, one.number + r, one.engine)
-            for arm, times in self.plan.arms:
-                if r < times:
-                    ready = solved.as_is if solved is not None and r == 0 and arm == "as_is" else None
-                    outcomes = by_replication.setdefault(r, {})
-                    outcomes[name_of(arm)] = ready or future.outcome(name_of(arm), days, laws)
-        audited, names = draw % AUDIT_EVERY == 0, self.plan.names()
-        if audited:  # another arm each time
-            laws += one.audit(names[draw // AUDIT_EVERY % len(names)], days)
-        found = tuple(sorted({law.name for law in laws if not law.passed}))
-        return DrawResult(draw, solved, by_replication.pop(0), by_replication, found, audited)
+        return _blocks.get((self.case_hash, self.seed, self.plan.names(), first), lowered)
+
+
+_blocks: Kept[Arms] = Kept(KEPT_BLOCKS)
+"""The blocks of arms that this process lowered last, for all its threads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Some draws of a run as plain data, which may be sent to another machine. `known`: draw -> its solution, if it is known."""
+
+    job: Job
+    first: int
+    known: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, job: Job, first: int, known: Mapping[str, Any]) -> Chunk:
+        """The chunk that begins with a draw, with its own solutions only."""
+        keys = map(str, range(first, first + CHUNK))
+        return cls(job, first, {key: known[key] for key in keys if key in known})
+
+
+def simulate_chunk(
+    chunk: Chunk,
+    engine: Engine,
+    heard: Callable[[DrawResult | None], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> DrawsDone:
+    """The draws of a chunk, one after the other. Raises Cancelled between two draws once it is to stop."""
+    job, row = chunk.job, chunk.first % BLOCK
+    arms = job.arms(chunk.first - row)
+    draws, solved = list[DrawResult | tuple[int, b.Rejected]](), dict[str, Any]()
+    for number in range(row, row + CHUNK):
+        if stopped is not None and stopped():
+            raise Cancelled
+        draw = arms.draws.numbers[number]
+        one = OneFuture(arms, number, draw * FUTURES_PER_DRAW, engine)
+        answer, laws = None, list[LawCheck]()
+        if job.case.baseline is not None:
+            answer = solve_baseline(one, draw, chunk.known.get(str(draw)), job.start, laws)
+            solved[str(draw)] = solved_record(answer)
+        result = (draw, answer) if isinstance(answer, b.Rejected) else _one_draw(job.plan, one, draw, answer, laws)
+        draws.append(result)
+        if heard is not None:
+            heard(result if isinstance(result, DrawResult) else None)
+    return DrawsDone(tuple(draws), solved)
+
+
+def _one_draw(plan: Plan, one: OneFuture, draw: int, solved: b.Solved | None, laws: list[LawCheck]) -> DrawResult:
+    days = solved.per_visit if solved is not None else {}
+    by_replication: dict[int, dict[str, Outcome]] = {}
+    for r in range(FUTURES_PER_DRAW):
+        future = one if r == 0 else OneFuture(one.arms, one.row, one.number + r, one.engine)
+        for arm, times in plan.arms:
+            if r < times:
+                ready = solved.as_is if solved is not None and r == 0 and arm == "as_is" else None
+                outcomes = by_replication.setdefault(r, {})
+                outcomes[name_of(arm)] = ready or future.outcome(name_of(arm), days, laws)
+    audited, names = draw % AUDIT_EVERY == 0, plan.names()
+    if audited:  # another arm each time
+        laws += one.audit(names[draw // AUDIT_EVERY % len(names)], days)
+    found = tuple(sorted({law.name for law in laws if not law.passed}))
+    return DrawResult(draw, solved, by_replication.pop(0), by_replication, found, audited)
 
 
 @dataclass(slots=True, eq=False)
@@ -250,40 +286,42 @@ def collect(
     start = at_medians(case, seed, cache, engine_of(means.engine))
     collected = Collected(draws, start if isinstance(start, b.Solved) else None)
     preview = _Preview(case, draws, means)
-    known = dict(cache.known) if cache is not None else {}
-    worker = Worker(case, seed, plan, collected.start, known, preview.heard, means.stop.is_set)
-    for first, done, fresh in _chunks(worker, collected, parts, means):
-        collected.add(done)
-        if fresh:
+    job = Job(case, hash_of(case), seed, plan, collected.start)
+    for first, done, fresh in _chunks(job, collected, parts, means, preview, dict(cache.known) if cache is not None else {}):
+        if fresh and not collected.enough():  # what was begun and turns out not to be needed is not kept
             parts.save(first, done)
-            if cache is not None:
-                cache.put(done.solved)
-        else:
-            for item in done.draws:
-                preview.heard(item if isinstance(item, DrawResult) else None)
+        if fresh and cache is not None:
+            cache.put(done.solved)
+        collected.add(done)
     return collected
 
 
-def _chunks(worker: Worker, collected: Collected, parts: Parts, means: Means) -> Iterator[tuple[int, DrawsDone, bool]]:
+def _chunks(
+    job: Job, collected: Collected, parts: Parts, means: Means, preview: _Preview, known: Mapping[str, Any]
+) -> Iterator[tuple[int, DrawsDone, bool]]:
     """Chunks in order, from the store or fresh: first draw, the chunk, whether it is fresh."""
-    block: list[Arms | None] = [None]
+    far = means.scheduler is not None
+    work = simulate_chunk if far else partial(simulate_chunk, heard=preview.heard, stopped=means.stop.is_set)
+    asked: deque[tuple[int, DrawsDone | None]] = deque()
 
-    def tasks() -> Iterator[tuple[int, DrawsDone | None, tuple[Arms, range] | None]]:
+    def missing() -> Iterator[Chunk]:
         while (first := collected.next_chunk()) is not None:
-            ready, row = parts.load(first), first % BLOCK
-            if ready is None and (block[0] is None or block[0].draws.numbers[0] != first - row):
-                block[0] = worker.arms(first - row)
-            yield first, ready, None if ready is not None or block[0] is None else (block[0], range(row, row + CHUNK))
+            asked.append((first, parts.load(first)))
+            if asked[-1][1] is None:
+                yield Chunk.of(job, first, known)
 
-    def work(task: tuple[int, DrawsDone | None, tuple[Arms, range] | None], engine: Engine) -> tuple[int, DrawsDone, bool]:
-        first, ready, part = task
-        if ready is not None:
-            return first, ready, False
-        assert part is not None
-        return first, worker.chunk(part, engine), True
+    def stored() -> Iterator[tuple[int, DrawsDone, bool]]:
+        while asked and (done := asked[0][1]) is not None:
+            preview.heard_all(done)
+            yield asked.popleft()[0], done, False
 
     while not collected.enough():
-        yield from run_chunks(work, tasks(), means.engine, means.threads, means.stop)
+        for done in means.run(work, missing()):
+            yield from stored()
+            if far:
+                preview.heard_all(done)
+            yield asked.popleft()[0], done, True
+        yield from stored()
 
 
 @dataclass(slots=True, eq=False)
@@ -305,3 +343,8 @@ class _Preview:
                 self.kept += met(self.case, result.arms["production"].figures)
         so_far = f"promise kept in {self.kept} of {self.judged}" if self.judged else ""
         self.means.progress("futures", min(self.done, self.wanted), self.wanted, so_far)
+
+    def heard_all(self, done: DrawsDone) -> None:
+        """A whole chunk, from the store or from another machine."""
+        for item in done.draws:
+            self.heard(item if isinstance(item, DrawResult) else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from scenarios.files import LoadedCase
 from scenarios.problems import CaseError, Problem
 from scenarios.runs import Manifest, Store, manifest_of
 from scenarios.store import SolvedCache, cache_folder, code_hash
+from scenarios.study.cluster import ClusterRefusedError
 from scenarios.study.draws import FUTURES_PER_DRAW, VERDICT, Collected, DrawsDone, Parts, Plan, collect, decision_plan
 from scenarios.study.means import Means
 from scenarios.study.replications import Replication, ReplicationParts, Replications, records_of, replicate, replications_of
@@ -104,6 +106,8 @@ def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> V
                 if not store.finished:
                     store.finish(_result(study, done))
                 return study
+        except ClusterRefusedError:
+            raise
         except CaseError:
             continue
     return judged(loaded.case, seed, collect(loaded.case, VERDICT, draws, seed, means, cache), means)
@@ -154,7 +158,7 @@ def resume(folder: Path, means: Means) -> VerdictStudy | Replications | None:
     engine: EngineName | None = next((name for name in ENGINES if name == manifest.engine), None)
     if engine is None:
         raise CaseError(str(folder), [Problem("E701", "engine", f'no engine "{manifest.engine}"')])
-    means = Means(engine, means.threads, means.progress, means.stop)
+    means = replace(means, engine=engine)
     if manifest.kind == "decision":
         return decide(loaded, manifest.draws, manifest.seed, means, folder)
     arm: Any = manifest.arms[0]

@@ -29,7 +29,8 @@ def code_hash() -> str:
     """A hash of the sources that decide a simulated figure."""
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("simulator/**/*.py"), *root.glob("models/**/*.py")]):
+    sources = ("simulator/**/*.py", "models/**/*.py", "scenarios/study/*.py", "scenarios/arms.py", "scenarios/records.py")
+    for path in sorted(path for pattern in sources for path in root.glob(pattern)):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -173,6 +173,7 @@ class CompiledEngine:
     """Runs programs one after the other in one workspace; what was packed for the last ones is kept."""
 
     def __init__(self) -> None:
+        warm()  # by whoever makes engines, before threads share them
         self.space = Workspace()
         self._packed: OrderedDict[int, Packed] = OrderedDict()
         self._cases: tuple[Ints, Ints] | None = None

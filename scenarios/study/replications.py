@@ -15,7 +15,7 @@ from scenarios.store import SolvedCache
 from scenarios.study.means import Means
 from scenarios.study.single import Run, run_arm
 from scenarios.study.today import median_baseline
-from simulator.batch import run_chunks
+from simulator.batch import Cancelled, run_chunks
 from simulator.engines import Engine, EngineName, engine_of
 from simulator.laws import LawCheck
 
@@ -98,7 +98,8 @@ def replicate(
     def chunk(first: int, engine: Engine) -> tuple[Replication, ...]:
         if first in stored:
             return stored[first]
-        return tuple(_one(arms, arm, future, days, engine) for future in range(first, min(first + CHUNK, replications)))
+        futures = range(first, min(first + CHUNK, replications))
+        return tuple(_one(arms, arm, future, days, engine, means) for future in futures)
 
     runs: list[Replication] = []
     firsts = range(0, replications, CHUNK)
@@ -111,7 +112,9 @@ def replicate(
     return Replications(case, seed, arm, tuple(runs), report, means.engine)
 
 
-def _one(arms: Arms, arm: Arm, future: int, days: Mapping[str, float], engine: Engine) -> Replication:
+def _one(arms: Arms, arm: Arm, future: int, days: Mapping[str, float], engine: Engine, means: Means) -> Replication:
+    if means.stop.is_set():
+        raise Cancelled
     one, laws = OneFuture(arms, 0, future, engine), list[LawCheck]()
     outcome = one.outcome(arm, days, laws)
     if future % AUDIT_EVERY == 0:

@@ -149,9 +149,9 @@ def replicate_into(loaded: LoadedCase, arm: Arm, replications: int, seed: int, m
 
 
 def resume(folder: Path, means: Means) -> VerdictStudy | Replications | None:
-    """Goes on with the run in a folder; None if it is finished. Raises CaseError if this program or its libraries differ."""
+    """Goes on with the run in a folder; None if it is finished and whole. Raises CaseError if this program or its libraries differ."""
     with Store.open(folder) as store:
-        if store.finished:
+        if store.finished and all(store.has(name) for name in store.parts()):
             return None
         manifest = store.manifest
     loaded = manifest.loaded(str(folder / "manifest.json"))

@@ -211,9 +211,10 @@ class CompiledEngine:
 
 
 def warm() -> None:
-    """Compiles the kernel, or loads it from the cache."""
-    k.run.compile("int64(int64[::1], float64[::1], int64)")
-    k.tally.compile("int64(int64[::1], int64[::1])")
+    """Compiles the kernel, or loads it from the cache; nothing is to be done where NUMBA_DISABLE_JIT switches compilation off."""
+    if hasattr(k.run, "compile"):
+        k.run.compile("int64(int64[::1], float64[::1], int64)")
+        k.tally.compile("int64(int64[::1], int64[::1])")
 
 
 def simulate(program: Program, draw: int, future: Future) -> Ledger:

@@ -53,9 +53,9 @@ def plain_simpy(seed: int) -> float:
     return total / CASES
 
 
-def program() -> Program:
-    """The same model as a lowered workflow."""
-    stop = int(CASES * GAP * 2)
+def program(cases: int = CASES) -> Program:
+    """The same model as a lowered workflow, for a run that is long enough for so many cases."""
+    stop = int(cases * GAP * 2)
     open_always = Calendar((0,), (stop,))
     flow = Workflow(
         ("case",),
@@ -75,11 +75,11 @@ def program() -> Program:
     return lower(flow, 0, stop)
 
 
-def future(model: Program, seed: int) -> Future:
+def future(model: Program, seed: int, cases: int = CASES) -> Future:
     """Poisson arrivals for the workflow."""
     rng = random.Random(seed)
     now, arrivals = 0.0, []
-    for _ in range(CASES):
+    for _ in range(cases):
         now += rng.expovariate(1 / GAP)
         arrivals.append((int(now), 0))
     return given(model, 0, seed, 0, arrivals)

@@ -7,12 +7,13 @@ from html import escape
 from pathlib import Path
 
 from scenarios import study
+from scenarios.cli.main import DEFAULT_DRAWS
 from scenarios.files import load
 from scenarios.report import verdict_text
 from scenarios.store import SolvedCache
 
 ROOT = Path(__file__).resolve().parent.parent
-DRAWS, SEED = 6, 7
+DRAWS, SEED = DEFAULT_DRAWS, 7
 COLOURS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#c4c9cc")
 WIDTH, BAR, GAP, LEFT, TOP = 760, 34, 26, 120, 70
 

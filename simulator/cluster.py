@@ -14,7 +14,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import chain, count, islice
 from threading import Event
 from typing import Any, TypeVar
 
@@ -64,14 +64,18 @@ def run_chunks(
 ) -> Iterator[Result]:
     """Yields the result of every chunk, in order. `work` and `identity` are functions of an installed module.
 
-    Raises ClusterError, Cancelled once `stop` is set, and whatever `work` raises. However it ends, what is still waiting on the
+    Without any chunk nobody is asked. Raises ClusterError, Cancelled once `stop` is set, and whatever `work` raises. However it ends, what is still waiting on the
     cluster is cancelled.
     """
+    source = iter(chunks)
+    begun = list(islice(source, 1))
+    if not begun:
+        return
     with _connected(scheduler) as client:
         expected = dict(identity())
         _require_same(client, identity, expected)
         pending: deque[Any] = deque()
-        source, name, number = iter(chunks), secrets.token_hex(8), count()
+        source, name, number = chain(begun, source), secrets.token_hex(8), count()
         try:
             while True:
                 for chunk in source:
@@ -196,21 +200,18 @@ def _first_line(error: object) -> str:
 
 def _next(pending: deque[Any], stop: Event | None) -> Any:
     """The first pending result."""
-    from distributed import CancelledError, KilledWorker, wait
+    from distributed import CancelledError, KilledWorker
 
-    future = pending[0]
+    done = Event()
+    pending[0].add_done_callback(lambda _: done.set())
     try:
-        while not future.done():
-            if stop is not None and stop.is_set():
-                raise Cancelled
-            with contextlib.suppress(TimeoutError):
-                wait([future], timeout=LOOKS)
-        result = unpack(future.result())
+        while not (stop is not None and stop.is_set()):
+            if done.wait(LOOKS):
+                return unpack(pending.popleft().result())
+        raise Cancelled
     except KilledWorker as error:
         remedy = "look at the workers' logs and memory, then go on with the run: pilotproof run --resume DIR"
         text = f"several workers died while they computed the same part ({_first_line(error)})"
         raise ClusterError([("", text)], remedy) from None
     except CancelledError as error:
         raise _lost(error) from None
-    pending.popleft()
-    return result

@@ -14,11 +14,13 @@ from simulator.clock import NEVER, Calendar
 from simulator.draws import case_entity, key_of, purpose_of
 from simulator.futures import Capacity, Future
 from simulator.ledger import OPEN, Ledger, from_packed
+from simulator.prefix import GO_LIVE, Prefix, restore, take
 from simulator.program import F, Op, Program
 from simulator.summary import Question, Summary, week_edges
 
 Ints = NDArray[np.int64]
 KEPT_PROGRAMS = 64
+KEPT_PREFIXES = 6
 MAX_STEPS = 4_096
 """A row's 16 bits hold the step and the token."""
 
@@ -115,7 +117,7 @@ class Workspace:
         header = packed.header.copy()
         queues, n = int(header[k.H_QUEUES]), len(future)
         sizes = (
-            len(header), len(packed.tables), len(cases), k.END_WIDTH * n, k.Q_WIDTH * queues, k.ITEM * self.queue * queues,
+            len(header), len(packed.tables), len(cases), len(packed.program.steps), k.END_WIDTH * n, k.Q_WIDTH * queues, k.ITEM * self.queue * queues,
             k.T_WIDTH * self.tokens, int(header[k.H_VISIT_WORDS]) * self.tokens, self.events, k.ROW * self.rows,
         )  # fmt: skip
         at = dict(zip(_PARTS, accumulate(sizes), strict=True))
@@ -127,6 +129,7 @@ class Workspace:
         if len(self.D) < len(slots) + n:
             self.D = np.empty(len(slots) + n)
         header[[k.H_SEED_LOW, k.H_SEED_HIGH]], header[k.H_NUMBER], header[k.H_CASES] = key_of(future.seed), future.number, n
+        header[k.H_SEEN_AT] = at["seen"]
         header[[k.H_CASES_AT, k.H_ENDS_AT, k.H_POOLS_AT, k.H_QUEUES_AT]] = at["cases"], at["ends"], at["pools"], at["queues"]
         header[[k.H_TOKENS_AT, k.H_VISITS_AT, k.H_EVENTS_AT, k.H_ROWS_AT]] = at["tokens"], at["visits"], at["events"], at["rows"]
         header[[k.H_TOKENS_CAP, k.H_QUEUE_CAP, k.H_EVENTS_CAP, k.H_ROWS_CAP]] = self.tokens, self.queue, self.events, self.rows
@@ -134,7 +137,7 @@ class Workspace:
         header[k.H_ABSENT], header[k.H_FREE] = base - len(packed.program.steps), k.NOBODY
         m = self.M
         m[: len(header)], m[len(header) : at["cases"]] = header, packed.tables
-        m[at["cases"] : at["ends"]] = cases
+        m[at["cases"] : at["seen"]], m[at["seen"] : at["ends"]] = cases, 0
         m[at["ends"] : at["pools"]].reshape(n, k.END_WIDTH)[:] = OPEN, -1, 0
         m[at["pools"] : at["queues"]].reshape(queues, k.Q_WIDTH)[:] = _EMPTY_POOL
         m[at["future"] : base], m[base : base + len(block)] = directory, block
@@ -164,7 +167,7 @@ class Workspace:
         return self.M[at : at + k.ROW * n].reshape(n, k.ROW)
 
 
-_PARTS = ("program", "cases", "ends", "pools", "queues", "tokens", "visits", "events", "rows", "future")
+_PARTS = ("program", "cases", "seen", "ends", "pools", "queues", "tokens", "visits", "events", "rows", "future")
 _EMPTY_POOL = np.zeros(k.Q_WIDTH, dtype=np.int64)
 _EMPTY_POOL[[k.Q_CHANGED_AT, k.Q_FREE_FROM, k.Q_WAKE_AT]] = -NEVER
 
@@ -177,6 +180,7 @@ class CompiledEngine:
         self.space = Workspace()
         self._packed: OrderedDict[int, Packed] = OrderedDict()
         self._cases: tuple[Ints, Ints] | None = None
+        self._prefixes: list[Prefix] = []
 
     def packed(self, program: Program) -> Packed:
         """The packed structure, shared by all draws of a lowered workflow."""
@@ -189,15 +193,29 @@ class CompiledEngine:
 
     def run(self, program: Program, draw: int, future: Future) -> None:
         """Leaves ends and rows in the workspace, with as much space as it takes."""
-        packed = self.packed(program)
+        packed, slots = self.packed(program), program.slots[draw]
         if self._cases is None or self._cases[0] is not future.arrival:
-            self._cases = future.arrival, pack_cases(future)
+            self._cases, self._prefixes = (future.arrival, pack_cases(future)), []
         while True:
-            self.space.load(packed, program.slots[draw], future, self._cases[1])
-            status = k.run(self.space.M, self.space.D, program.stop)
+            self.space.load(packed, slots, future, self._cases[1])
+            status = self._until_go_live(program, slots, future) if program.begin < GO_LIVE < program.stop else k.RUNNING
+            if status == k.RUNNING:
+                status = k.run(self.space.M, self.space.D, program.stop)
             if status == k.DONE:
                 return
             self.space.grow(status)
+            self._prefixes = []
+
+    def _until_go_live(self, program: Program, slots: NDArray[np.float64], future: Future) -> int:
+        """Takes the state at go-live over from an arm that is the same until then, or reaches it and keeps it. Returns the status."""
+        known = next((p for p in self._prefixes if p.fits(program, slots, future)), None)
+        if known is not None:
+            restore(known, self.space.M)
+            return k.RUNNING
+        status = int(k.run(self.space.M, self.space.D, GO_LIVE))
+        if status == k.RUNNING and len(self._prefixes) < KEPT_PREFIXES:
+            self._prefixes.append(take(program, slots, future, self.space.M))
+        return status
 
     def ledger(self, program: Program, draw: int, future: Future) -> Ledger:
         """The same, row for row, as that of the SimPy engine."""

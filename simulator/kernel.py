@@ -31,7 +31,7 @@ from simulator.program import F as Field
  H_MARK_RULES, H_CHANCES, H_TABLES, H_DISTRIBUTIONS, H_GAPS, H_PURPOSE, H_QUEUE_OF, H_SEED_LOW, H_SEED_HIGH, H_NUMBER, H_CASES,
  H_CASES_AT, H_ENDS_AT, H_RATIO_AT, H_DIRECTORY, H_ABSENT, H_POOLS_AT, H_QUEUES_AT, H_QUEUE_CAP, H_TOKENS_AT, H_TOKENS_CAP,
  H_VISITS_AT, H_VISIT_WORDS, H_EVENTS_AT, H_EVENTS_CAP, H_ROWS_AT, H_ROWS_CAP, H_NEXT_CASE, H_FREE, H_USED, H_TICKET, H_TOUCHED,
- H_EVENTS, H_ROWS, H_DONE_EVENTS) = range(47)  # fmt: skip
+ H_EVENTS, H_ROWS, H_DONE_EVENTS, H_SEEN_AT) = range(48)  # fmt: skip
 FIELDS_AT = 64
 """The table of steps comes first after the header."""
 
@@ -848,6 +848,7 @@ def _advance(M, D, t, now):
     week = _week(now)
     while True:
         i = M[t + T_STEP]
+        M[M[H_SEEN_AT] + i] = 1
         f = FIELDS_AT + FIELDS * i
         op, at_once = M[f + C_OP], True
         if op == BRANCH:

@@ -38,6 +38,13 @@ def test_the_counts_of_exact_oracles_are_those_of_the_tests(maker: ModuleType, p
         assert line in page
 
 
+def test_what_the_engines_were_compared_on_stands_on_the_page(maker: ModuleType, page: str) -> None:
+    for line in maker.equality_lines():
+        assert line in page
+    assert min(maker.generated().workflows.values()) > maker.IN_CI // 4
+    assert maker.IN_CI >= 300
+
+
 def test_the_unchanged_cases_table_names_tests_that_exist(maker: ModuleType) -> None:
     names = maker.tests_in("test_common_random_numbers", "test_")
     assert all(test in names for *_, test in maker.UNCHANGED)

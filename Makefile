@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test check bench equality docs pins clean
+.PHONY: run test check bench equality kill docs pins clean
 
 run: $(READY)
 	$(BIN)/pilotproof verdict invoice_processing
@@ -24,6 +24,11 @@ bench: $(READY)
 COUNT ?= 1000
 equality: $(READY)
 	EQUALITY_COUNT=$(COUNT) $(BIN)/python -m pytest tests/test_equality.py -n 2
+
+# runs that are killed at random moments must end in the same bytes; make kill KILLS=1000
+KILLS ?= 100
+kill: $(READY)
+	KILLS=$(KILLS) $(BIN)/python -m pytest tests/test_survival.py -k killed
 
 # pages that are made from the code, and the tables of measured results
 docs: $(READY)

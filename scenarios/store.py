@@ -41,6 +41,7 @@ class SolvedCache:
     def __init__(self, case_hash: str, seed: int, folder: Path | None = None) -> None:
         self.path = (folder or cache_folder()) / f"solved-{case_hash}-{seed}-{code_hash()}.json"
         self.known: dict[str, Any] = {}
+        self._unwritten = 0
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))
             self.known = found if isinstance(found, dict) else {}
@@ -53,14 +54,26 @@ class SolvedCache:
         return found if isinstance(found, dict) else None
 
     def put(self, records: Mapping[str, Any]) -> None:
-        """Keeps solved draws; the file is replaced as a whole if any of them is new."""
-        if all(self.known.get(key) == record for key, record in records.items()):
-            return
+        """Keeps solved draws. The file is written once an eighth of them is new, so that writing costs in proportion to their number."""
+        self._unwritten += sum(self.known.get(key) != record for key, record in records.items())
         self.known.update(records)
+        if self._unwritten * 8 >= len(self.known):
+            self.flush()
+
+    def flush(self) -> None:
+        """Replaces the file as a whole, if anything is new."""
+        if not self._unwritten:
+            return
+        self._unwritten = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as draft:
-                json.dump(self.known, draft)
+                try:
+                    json.dump(self.known, draft)
+                    draft.flush()
+                except OSError:
+                    Path(draft.name).unlink()
+                    raise
             Path(draft.name).replace(self.path)
         except OSError:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -205,7 +205,10 @@ def show_run(result: Any, loaded: LoadedCase, as_json: bool) -> None:
         typer.echo(run_report.text(result, loaded))
 
 
-OutOption = Annotated[Path | None, typer.Option(help="a new folder in which the run is kept (Parquet), to be read and resumed")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="a folder in which the run is kept (Parquet): a new one, or that of the same run to go on with"),
+]
 ResumeOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="go on with the run in a folder; a finished one stays as it is")
 ]
@@ -213,6 +216,7 @@ ResumeOption = Annotated[
 
 @app.command()
 def run(
+    context: typer.Context,
     case: Annotated[str | None, typer.Argument(help="a shipped name, a TOML file or a case folder")] = None,
     arm: ArmOption = "production",
     replications: Annotated[
@@ -235,16 +239,7 @@ def run(
     """Simulate one arm at the middle values of all parameters, or with --draws the decision run."""
     means = known_means(engine, threads, as_json, scheduler)
     if resume is not None:
-        _resume(
-            resume,
-            means,
-            [
-                name
-                for name, v in (("CASE", case), ("--out", out), ("--draws", draws), ("--replications", replications))
-                if v is not None
-            ],
-            as_json,
-        )
+        _resume(resume, means, stated(context, ("case", "arm", "replications", "draws", "seed", "engine", "out")), as_json)
         return
     if case is None:
         raise refused("run", "needs a case", "pilotproof run invoice_processing")
@@ -252,8 +247,8 @@ def run(
         raise refused("--draws", "cannot be combined with --replications", "name one of them")
     if scheduler is not None and draws is None:
         raise refused("--scheduler", "needs --draws: replications at the middle values run on this machine", "leave it away")
-    if out is not None and out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise refused("--out", f"{out} exists already", "name a folder that does not exist yet, or go on with it: --resume")
+    if out is not None and out.exists() and not (out.is_dir() and ((out / "manifest.json").exists() or not any(out.iterdir()))):
+        raise refused("--out", f"{out} exists already", "name a folder that does not exist yet, or that of a run to go on with")
     chosen, loaded = known_arm(arm), load_to_run(case)
     from scenarios.store import SolvedCache
     from scenarios.study import replicate
@@ -274,6 +269,13 @@ def refused(place: str, message: str, remedy: str) -> Any:
     from scenarios.problems import CaseError, Problem
 
     return CaseError("command line", [Problem("E601", place, message, remedy)])
+
+
+def stated(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Those of the parameters that the command line states, as they are written there."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    return ["CASE" if name == "case" else f"--{name}" for name in given]
 
 
 def _resume(folder: Path, means: Any, others: list[str], as_json: bool) -> None:

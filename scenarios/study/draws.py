@@ -146,6 +146,12 @@ class Job:
     plan: Plan
     start: b.Solved | None
 
+    @classmethod
+    def of(cls, case: CaseFile, seed: int, plan: Plan, cache: SolvedCache | None, engine: Engine) -> Job:
+        """With today's result solved at the medians, or taken from the cache."""
+        start = at_medians(case, seed, cache, engine)
+        return cls(case, hash_of(case), seed, plan, start if isinstance(start, b.Solved) else None)
+
     def arms(self, first: int) -> Arms:
         """The plan's arms lowered for the block of draws that begins with `first`; kept for the next chunks of this process."""
 
@@ -167,12 +173,13 @@ class Chunk:
     job: Job
     first: int
     known: Mapping[str, Any]
+    draws: int = CHUNK
 
     @classmethod
-    def of(cls, job: Job, first: int, known: Mapping[str, Any]) -> Chunk:
+    def of(cls, job: Job, first: int, known: Mapping[str, Any], draws: int = CHUNK) -> Chunk:
         """The chunk that begins with a draw, with its own solutions only."""
-        keys = map(str, range(first, first + CHUNK))
-        return cls(job, first, {key: known[key] for key in keys if key in known})
+        keys = map(str, range(first, first + draws))
+        return cls(job, first, {key: known[key] for key in keys if key in known}, draws)
 
 
 def simulate_chunk(
@@ -185,7 +192,7 @@ def simulate_chunk(
     job, row = chunk.job, chunk.first % BLOCK
     arms = job.arms(chunk.first - row)
     draws, solved = list[DrawResult | tuple[int, b.Rejected]](), dict[str, Any]()
-    for number in range(row, row + CHUNK):
+    for number in range(row, row + chunk.draws):
         if stopped is not None and stopped():
             raise Cancelled
         draw = arms.draws.numbers[number]
@@ -283,16 +290,16 @@ def collect(
     """
     means, parts = means or Means(), parts or Parts()
     means.progress("today's result", 0, 1)
-    start = at_medians(case, seed, cache, engine_of(means.engine))
-    collected = Collected(draws, start if isinstance(start, b.Solved) else None)
-    preview = _Preview(case, draws, means)
-    job = Job(case, hash_of(case), seed, plan, collected.start)
+    job = Job.of(case, seed, plan, cache, engine_of(means.engine))
+    collected, preview = Collected(draws, job.start), _Preview(case, draws, means)
     for first, done, fresh in _chunks(job, collected, parts, means, preview, dict(cache.known) if cache is not None else {}):
         if fresh and not collected.enough():  # what was begun and turns out not to be needed is not kept
             parts.save(first, done)
         if fresh and cache is not None:
             cache.put(done.solved)
         collected.add(done)
+    if cache is not None:
+        cache.flush()
     return collected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,27 @@ from models.outcomes import met
 from models.schema import Arm
 from scenarios.files import LoadedCase
 from scenarios.problems import CaseError, Problem
+from scenarios.records import encode
 from scenarios.runs import Manifest, Store, manifest_of
 from scenarios.store import SolvedCache, cache_folder, code_hash
 from scenarios.study.cluster import ClusterRefusedError
-from scenarios.study.draws import FUTURES_PER_DRAW, VERDICT, Collected, DrawsDone, Parts, Plan, collect, decision_plan
+from scenarios.study.draws import (
+    FUTURES_PER_DRAW,
+    VERDICT,
+    Chunk,
+    Collected,
+    DrawsDone,
+    Job,
+    Parts,
+    Plan,
+    collect,
+    decision_plan,
+    simulate_chunk,
+)
 from scenarios.study.means import Means
 from scenarios.study.replications import Replication, ReplicationParts, Replications, records_of, replicate, replications_of
 from scenarios.study.verdict import VerdictStudy, judged
-from simulator.engines import ENGINES, EngineName
+from simulator.engines import ENGINES, Engine, EngineName, engine_of
 
 
 class StoredParts(Parts):
@@ -77,12 +91,28 @@ def opened(folder: Path, manifest: Manifest) -> Store:
     return store
 
 
+def require_same_figures(store: Store, job: Job, known: Mapping[str, Any], engine: Engine) -> None:
+    """Computes a stored draw anew before a begun run goes on: a changed manifest or part, or a processor that computes differently,
+    would otherwise mix two runs. Raises CaseError (E703)."""
+    whole = [] if store.finished else [name for name in store.parts() if store.has(name)]
+    if not whole:
+        return
+    stored = store.read(whole[-1])
+    mine = [row for row in stored if row.draw == stored[0].draw]
+    if encode(simulate_chunk(Chunk.of(job, mine[0].draw, known, 1), engine).records()) != encode(mine):
+        what = f"draw {mine[0].draw} comes out otherwise now: this part or the manifest was changed, or this processor computes differently"
+        remedy = "take both from a copy, go on with the machine that began it, or begin a run in another folder"
+        raise CaseError(str(store.folder), [Problem("E703", whole[-1], what, remedy)])
+
+
 def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path | None = None) -> VerdictStudy:
     """The decision run: simulated where it is not stored yet, and judged. Raises CaseError, Cancelled."""
     plan = decision_plan(loaded.case)
     place = folder or own_folder(loaded, plan, draws, seed)
     with opened(place, decision_manifest(loaded, plan, draws, seed, means)) as store:
-        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.hash, seed), StoredParts(store))
+        cache, engine = SolvedCache(loaded.hash, seed), engine_of(means.engine)
+        require_same_figures(store, Job.of(loaded.case, seed, plan, cache, engine), cache.known, engine)
+        done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
         study = judged(loaded.case, seed, done, means)
         if not store.finished:
             store.finish(_result(study, done))

@@ -8,7 +8,7 @@
 >>> sorted(frames)
 ['cases', 'pools', 'visits', 'weeks']
 
-Everything else (`verdict`, `compare`) takes the same case. This module is the only documented import; it loads nothing heavy by itself.
+`verdict` and `compare` take the same case; `batch` takes a plan of many simulations. This module is the only documented import; it loads nothing heavy by itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scenarios.report.compare_report import Comparison
     from scenarios.study import Run, VerdictStudy
 
-__all__ = ["change", "compare", "frames", "load", "scenarios", "simulate", "verdict", "verdict_data"]
+__all__ = ["batch", "change", "compare", "frames", "load", "scenarios", "simulate", "verdict", "verdict_data"]
 
 
 def check_own_packages() -> None:
@@ -90,6 +90,18 @@ def verdict_data(case: LoadedCase, study: VerdictStudy) -> dict[str, Any]:
     from scenarios.report.verdict_json import as_json
 
     return as_json(study, case)
+
+
+def batch(plan: str | Path | Mapping[str, Any], out: str | Path | None = None, threads: int | None = None) -> pd.DataFrame:
+    """All simulations of a plan (a TOML file, or the same as plain data) as one tidy frame; docs/batch.md says what it holds.
+
+    `out`: a folder in which it is kept, and goes on where it stopped; or a new .csv or .parquet file. Raises CaseError.
+    """
+    check_own_packages()
+    from scenarios.batch import frame
+    from scenarios.study import Means
+
+    return frame(plan, Means(threads=threads), None if out is None else Path(out))
 
 
 def compare(

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def validated(data: dict[str, Any], file: str) -> LoadedCase:
     try:
         case = CaseFile.model_validate(data)
     except ValidationError as error:
-        raise CaseError(file, [*_problems(error, data), *names]) from None
+        raise CaseError(file, [*problems_of(error, data), *names]) from None
     problems = [*names, *as_problems(check(case))] or as_problems(check_structure(case))
     if problems:
         raise CaseError(file, problems)
@@ -101,6 +102,18 @@ def changed(loaded: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:
     for path, value in values.items():
         _set(data, path, value, loaded.file)
     return validated(_cited_sources_only(data), loaded.file)
+
+
+def unknown_paths(loaded: LoadedCase, paths: Iterable[str]) -> list[Problem]:
+    """The parameter paths that lead nowhere in a case, each with its problem."""
+    data = loaded.case.model_dump(mode="json", exclude_unset=True)
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            _set(deepcopy(data), path, 0, loaded.file)
+        except CaseError as error:
+            problems += [replace(p, place=path) for p in error.problems]
+    return problems
 
 
 def _set(data: dict[str, Any], path: str, value: Any, file: str) -> None:
@@ -333,21 +346,21 @@ _PATTERNS = {
 }
 
 
-def _problems(error: Any, data: dict[str, Any]) -> list[Problem]:
-    """A validator's errors in words; after the first MAX_PROBLEMS the rest is only counted."""
+def problems_of(error: Any, data: dict[str, Any], model: Any = CaseFile) -> list[Problem]:
+    """A validator's errors in words; after the first MAX_PROBLEMS the rest is only counted. `model`: what `data` was to be."""
     items = error.errors(include_url=False)
-    found = list(dict.fromkeys(_problem(item, data) for item in items[:MAX_PROBLEMS]))
+    found = list(dict.fromkeys(_problem(item, data, model) for item in items[:MAX_PROBLEMS]))
     if len(items) > MAX_PROBLEMS:
         found.append(Problem("E103", "", f"{len(items) - MAX_PROBLEMS} more problems are not listed"))
     return found
 
 
-def _problem(item: Any, data: dict[str, Any]) -> Problem:
+def _problem(item: Any, data: dict[str, Any], model: Any) -> Problem:
     kind, place = item["type"], place_of(item["loc"], data)
     code, context, given = _CODES.get(kind, "E103"), item.get("ctx", {}), item["input"]
     if kind == "extra_forbidden":
         key = str(item["loc"][-1])
-        return Problem(code, place, f'unknown key "{key}"', nearest(key.lower(), _known_keys(item["loc"])))
+        return Problem(code, place, f'unknown key "{key}"', nearest(key.lower(), _known_keys(item["loc"], model)))
     if kind == "union_tag_invalid":
         allowed = re.findall(r"'(\w+)'", context["expected_tags"])
         return Problem(code, f"{place}.kind", f'no kind "{context["tag"]}"', nearest(str(context["tag"]), allowed))
@@ -368,13 +381,13 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]} …"
 
 
-def _known_keys(location: tuple[Any, ...]) -> set[str]:
+def _known_keys(location: tuple[Any, ...], model: Any) -> set[str]:
     """The keys allowed where an unknown one was found: follows the location through the models of the schema."""
     from typing import get_args
 
     from pydantic import BaseModel
 
-    node: Any = CaseFile
+    node: Any = model
     for key in location[:-1]:
         node = _inner(node, key)
     models = [option for option in (node, *get_args(node)) if isinstance(option, type) and issubclass(option, BaseModel)]

@@ -340,6 +340,25 @@ def compare(
 
 
 @app.command()
+def batch(
+    plan: Annotated[Path, typer.Argument(help="the plan, a TOML file: cases, values of their parameters, arms, futures")],
+    out: Annotated[
+        Path | None, typer.Option(help="the table: a new .csv or .parquet file, or a folder that goes on where it stopped")
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="with --out: print means, ranges and chances by point as well")
+    ] = False,
+    engine: EngineOption = "compiled",
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Many simulations from a plan: every point of a design, as one table; without --out only its summary."""
+    from scenarios.cli.batch_command import run_plan
+
+    run_plan(plan, known_means(engine, threads, as_json), out, summary, as_json)
+
+
+@app.command()
 def trace(
     case: CaseArgument,
     number: Annotated[int, typer.Option("--case", min=0, help="which case: 0 is the first that arrives in the target weeks")] = 0,

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import native, two_pools
 from benchmarks.measure import Row, Turns, in_turns
+from benchmarks.scenes import Runner, Scene
 from simulator.compiled_engine import CompiledEngine
 from simulator.simpy_engine import simulate
 from simulator.summary import cycle_seconds
@@ -94,14 +95,14 @@ def rows() -> list[Row]:
     programs, missing = others()
     model = two_pools.program()
     arrivals = two_pools.future(model, 1)
-    engine = CompiledEngine()
+    runner = Runner(Scene(model, arrivals))
     work: dict[str, Callable[[], object]] = {
-        OURS: lambda: engine.run(model, 0, arrivals),
+        OURS: runner.run,
         SIMPY: lambda: simulate(model, 0, arrivals),
         PLAIN: lambda: two_pools.plain_simpy(1),
         **programs,
     }
-    mean = float(cycle_seconds(engine.ledger(model, 0, arrivals)).mean())
+    mean = float(cycle_seconds(CompiledEngine().ledger(model, 0, arrivals)).mean())
     means = {PLAIN: two_pools.plain_simpy(1), **{name: program() for name, program in programs.items()}}
     assert all(abs(other / mean - 1) <= TOLERANCE for other in means.values()), f"not the same model: {mean}, {means}"
     repeat = {name: 20 for name in work if name == OURS or "C++" in name} | {name: 5 for name in work if "Cimba" in name}

@@ -11,9 +11,8 @@ from statistics import median
 
 from benchmarks import two_pools
 from benchmarks.measure import ROUNDS, Row, cpu_seconds, in_turns
-from benchmarks.scenes import Scene, default_scenario, long_scenario
+from benchmarks.scenes import Runner, Scene, default_scenario, long_scenario
 from simulator import kernel as k
-from simulator.compiled_engine import CompiledEngine
 
 SIZES = (10_000, 100_000, 1_000_000)
 
@@ -33,13 +32,8 @@ def _queueing(cases: int) -> Scene:
 
 
 def _cost(what: str, scenes: list[Scene]) -> list[Row]:
-    engines = [CompiledEngine() for _ in scenes]
-
-    def running(engine: CompiledEngine, scene: Scene) -> Callable[[], None]:
-        return lambda: engine.run(scene.program, 0, scene.future)
-
     names = [f"{len(scene):,}" for scene in scenes]
-    work = {name: running(e, s) for name, e, s in zip(names, engines, scenes, strict=True)}
+    work = {name: Runner(scene).run for name, scene in zip(names, scenes, strict=True)}
     repeat = {name: max(1, 200_000 // len(scene)) for name, scene in zip(names, scenes, strict=True)}
     turns = in_turns(work, repeat=repeat)
     micro = [turns.median(name) * 1e6 / len(scene) for name, scene in zip(names, scenes, strict=True)]
@@ -50,9 +44,7 @@ def _cost(what: str, scenes: list[Scene]) -> list[Row]:
 
 def state_bytes(scene: Scene) -> int:
     """Bytes of a run's state: cases, ends, pools, queues, tokens, visits, events and volume ratios; no program, calendars or ledger rows."""
-    engine = CompiledEngine()
-    engine.run(scene.program, 0, scene.future)
-    m = engine.space.M
+    m = Runner(scene).space.M
     return 8 * int(m[k.H_ROWS_AT] - m[k.H_CASES_AT] + len(scene))
 
 
@@ -63,21 +55,21 @@ def _state(scene: Scene) -> Row:
 
 
 def threads(scene: Scene, runs: int = 10) -> list[Row]:
-    """The same runs on one thread and on two, each with an engine of its own."""
-    engines = CompiledEngine(), CompiledEngine()
+    """The same runs on one thread and on two, each with a workspace of its own."""
+    runners = Runner(scene), Runner(scene)
 
-    def run(engine: CompiledEngine) -> None:
+    def run(runner: Runner) -> None:
         for _ in range(runs):
-            engine.run(scene.program, 0, scene.future)
+            runner.run()
 
     def one() -> None:
-        for engine in engines:
-            run(engine)
+        for runner in runners:
+            run(runner)
 
     with ThreadPoolExecutor(2) as pool:
 
         def two() -> None:
-            list(pool.map(run, engines))
+            list(pool.map(run, runners))
 
         one()
         two()

@@ -63,7 +63,7 @@ SECTIONS: dict[str, tuple[type[schema.Strict], ...]] = {
     TOP: (
         schema.CaseFile, schema.Target, schema.Baseline, schema.Place, schema.RunSpec, schema.MoneySpec, schema.CalendarSpec,
         schema.CaseType, schema.ArrivalsSpec, schema.Team, schema.TeamShift, schema.HeadcountChange, schema.AbsenceSpec, schema.System,
-        schema.OutageSpec,
+        schema.OutageSpec, schema.GoLiveOption,
     ),
     NUMBERS: (schema.Parameter, schema.ShareByType),
     LAWS: (
@@ -84,7 +84,7 @@ HEADINGS: dict[type[schema.Strict], str] = {
     schema.CaseFile: "The top level", schema.Target: "[target]", schema.Baseline: "[baseline]", schema.Place: "[baseline.places.STEP]",
     schema.RunSpec: "[run]", schema.MoneySpec: "[money]", schema.CalendarSpec: "[calendars.NAME]", schema.CaseType: "[types.NAME]",
     schema.ArrivalsSpec: "[arrivals]", schema.Team: "[teams.NAME]", schema.TeamShift: "shift", schema.HeadcountChange: "change",
-    schema.AbsenceSpec: "absence", schema.System: "[systems.NAME]", schema.OutageSpec: "outage", schema.Parameter: "number, duration, share, amount",
+    schema.AbsenceSpec: "absence", schema.System: "[systems.NAME]", schema.OutageSpec: "outage", schema.GoLiveOption: "[options.NAME]", schema.Parameter: "number, duration, share, amount",
     schema.ShareByType: "share by type", schema.Time: "time", schema.StepBase: "Every step",
 }  # fmt: skip
 PLAIN = {

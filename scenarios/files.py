@@ -228,7 +228,7 @@ def _parent_of(path: Path, parent: str) -> Path:
 
 def inherited(data: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """A copy of a case in which every stated source becomes a guess that says where it was copied from."""
-    return {key: value if key == "sources" else _inherited(value, origin) for key, value in data.items()}
+    return {key: value if key in ("sources", "options") else _inherited(value, origin) for key, value in data.items()}
 
 
 def _inherited(data: Any, origin: str) -> Any:

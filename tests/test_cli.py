@@ -140,7 +140,7 @@ def test_the_readme_lists_every_command_with_options_that_exist():
         (["run", SMALL, "--seed", "-1"], "E601", "--seed"),
         (["run", SMALL, "--seed", "x"], "E601", "--seed"),
         (["run", SMALL, "--colour", "red"], "E601", "No such option"),
-        (["run"], "E601", "Missing argument"),
+        (["run"], "E601", "needs a case"),
         (["verdikt", SMALL], "E601", "No such command"),
         (["run", SMALL, "--out", "."], "E601", "exists already"),
         (["compare", SMALL, "nowhere"], "E100", "no such file"),

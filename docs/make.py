@@ -14,6 +14,7 @@ PAGES = (
     ["docs.make_verification"],
     ["scenarios.exhibits", "--out", "docs/weeks-after-go-live.md"],
     ["docs.make_readme"],
+    ["benchmarks.scale"],
 )
 
 

@@ -163,7 +163,7 @@ def test_killed_workers_change_no_byte(case, two, address, undisturbed, tmp_path
 def test_a_chunk_is_small_and_comes_back_whole():
     loaded = load("invoice_processing")
     job = Job(loaded.case, loaded.hash, 7, decision_plan(loaded.case), None)
-    sent = pack((simulate_chunk, Chunk.of(job, 40, {"40": {"a": 1}, "7": {"b": 2}}), "compiled", identity, identity()))
+    sent = pack((simulate_chunk, Chunk.of(job, 40, {"40": {"a": 1}, "7": {"b": 2}}, 5), "compiled", identity, identity()))
 
     assert len(sent) < 20_000
     _, chunk, *_ = unpack(sent)
@@ -178,6 +178,20 @@ def test_a_block_is_lowered_once_for_all_threads_and_chunks(case):
         collect(case.case, draws.VERDICT, 10, 11, Means(threads=3))
 
     assert counted.sample.call_count == 1
+
+
+def test_of_many_draws_only_what_reports_tell_is_held(case):
+    from scenarios.study import draws
+
+    job = Job(case.case, case.hash, SEED, decision_plan(case.case), None)
+    (whole,) = simulate_chunk(Chunk.of(job, 0, {}, 1), engine_of("compiled")).draws
+    assert isinstance(whole, draws.DrawResult)
+    held = whole.light()
+
+    assert held.arms["production"] is whole.arms["production"]
+    assert (held.arms["data"].figures, held.arms["data"].days) == (whole.arms["data"].figures, whole.arms["data"].days)
+    assert not held.arms["data"].step_days
+    assert len(pickle.dumps(held)) < len(pickle.dumps(whole)) / 2
 
 
 # -- who may take part

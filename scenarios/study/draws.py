@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -57,6 +57,9 @@ class Plan:
 VERDICT = Plan((("as_is", 1), ("pilot", 1), ("production", 1)))
 """What a verdict needs."""
 
+NAMED = ("as_is", "pilot", "production")
+"""Arms of which reports tell more than figures and days."""
+
 
 def decision_plan(case: CaseFile) -> Plan:
     """The decision run: today and live twice (ignorance and chance can be told apart), all other combinations of causes once,
@@ -79,6 +82,11 @@ class DrawResult:
     broken: tuple[str, ...] = ()
     audited: bool = False
 
+    def light(self) -> DrawResult:
+        """What is held in memory of many draws: of all but the named arms' first futures only the figures and the days."""
+        again = {r: {name: _light(o) for name, o in arms.items()} for r, arms in self.again.items()}
+        return replace(self, arms={name: o if name in NAMED else _light(o) for name, o in self.arms.items()}, again=again)
+
     def records(self) -> Iterator[Record]:
         """A row a simulated future."""
         solved = self.solved
@@ -90,6 +98,13 @@ class DrawResult:
         for r, arms in ((0, self.arms), *self.again.items()):
             for arm, outcome in arms.items():
                 yield Record(self.draw, arm, r, self.draw * FUTURES_PER_DRAW + r, outcome, "", values)
+
+
+def _light(whole: Outcome) -> Outcome:
+    return replace(
+        whole, step_days={}, step_visits={}, by_type={}, by_week={}, by_ai={}, utilisation={}, mean_queue={},
+        weeks=whole.weeks[:0].copy(), backlog=whole.backlog[:0].copy(),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +174,7 @@ class Job:
             draws = parameters.sample(self.case, self.seed, range(first, first + BLOCK))
             return Arms(self.case, draws).prepare([*(arm for arm, _ in self.plan.arms), "as_is"])
 
-        return _blocks.get((self.case_hash, self.seed, self.plan.names(), first), lowered)
+        return _blocks.get((self.case_hash, self.seed, self.plan.names(), first, BLOCK), lowered)
 
 
 _blocks: Kept[Arms] = Kept(KEPT_BLOCKS)
@@ -173,11 +188,12 @@ class Chunk:
     job: Job
     first: int
     known: Mapping[str, Any]
-    draws: int = CHUNK
+    draws: int
 
     @classmethod
-    def of(cls, job: Job, first: int, known: Mapping[str, Any], draws: int = CHUNK) -> Chunk:
-        """The chunk that begins with a draw, with its own solutions only."""
+    def of(cls, job: Job, first: int, known: Mapping[str, Any], draws: int | None = None) -> Chunk:
+        """The chunk that begins with a draw, with its own solutions only; CHUNK draws if not stated."""
+        draws = draws or CHUNK
         keys = map(str, range(first, first + draws))
         return cls(job, first, {key: known[key] for key in keys if key in known}, draws)
 
@@ -245,7 +261,7 @@ class Collected:
             if self.enough():
                 break
             if isinstance(item, DrawResult):
-                self.results.append(item)
+                self.results.append(item.light())
             else:
                 self.rejected.append(item[1])
 

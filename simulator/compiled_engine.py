@@ -21,6 +21,8 @@ from simulator.summary import Question, Summary, week_edges
 Ints = NDArray[np.int64]
 KEPT_PROGRAMS = 64
 KEPT_PREFIXES = 6
+NO_RESULT = 0xFFFF
+"""In the 16 bits of an end: the case is open."""
 MAX_STEPS = 4_096
 """A row's 16 bits hold the step and the token."""
 
@@ -100,7 +102,7 @@ def pack_cases(future: Future) -> Ints:
     """The kernel's numbers of each case, and the order in which cases arrive."""
     cases = np.empty((len(future), k.I_WIDTH), dtype=np.int64)
     cases[:, k.I_ENTITY] = case_entity(future.day, future.ordinal).astype(np.int64)
-    cases[:, k.I_TYPE], cases[:, k.I_CLUSTER], cases[:, k.I_ARRIVAL] = future.type, future.cluster, future.arrival
+    cases[:, k.I_KIND], cases[:, k.I_ARRIVAL] = (future.type << 32) | future.cluster, future.arrival
     cases[:, k.I_ORDER] = np.argsort(future.arrival, kind="stable")
     return cases.ravel()
 
@@ -138,7 +140,7 @@ class Workspace:
         m = self.M
         m[: len(header)], m[len(header) : at["cases"]] = header, packed.tables
         m[at["cases"] : at["seen"]], m[at["seen"] : at["ends"]] = cases, 0
-        m[at["ends"] : at["pools"]].reshape(n, k.END_WIDTH)[:] = OPEN, -1, 0
+        m[at["ends"] : at["pools"]].reshape(n, k.END_WIDTH)[:] = (OPEN << 16) | NO_RESULT, 0
         m[at["pools"] : at["queues"]].reshape(queues, k.Q_WIDTH)[:] = _EMPTY_POOL
         m[at["future"] : base], m[base : base + len(block)] = directory, block
         self.D[: len(slots)], self.D[len(slots) : len(slots) + n] = slots, future.ratio
@@ -157,9 +159,11 @@ class Workspace:
             raise RuntimeError(f"the compiled engine stopped with status {status}")
 
     def ends(self) -> Ints:
-        """Second, result and final marks of each case, shape (cases, 3); a view that the next run overwrites."""
+        """Second, result (-1: none) and final marks of each case, shape (cases, 3)."""
         at, n = int(self.M[k.H_ENDS_AT]), int(self.M[k.H_CASES])
-        return self.M[at : at + k.END_WIDTH * n].reshape(n, k.END_WIDTH)
+        words = self.M[at : at + k.END_WIDTH * n].reshape(n, k.END_WIDTH)
+        result = words[:, 0] & NO_RESULT
+        return np.column_stack([words[:, 0] >> 16, np.where(result == NO_RESULT, -1, result), words[:, 1]])
 
     def ledger_rows(self) -> Ints:
         """The rows written, shape (rows, 3); a view that the next run overwrites."""
@@ -220,7 +224,7 @@ class CompiledEngine:
     def ledger(self, program: Program, draw: int, future: Future) -> Ledger:
         """The same, row for row, as that of the SimPy engine."""
         self.run(program, draw, future)
-        return from_packed(program, draw, future, self.space.ledger_rows(), self.space.ends().copy())
+        return from_packed(program, draw, future, self.space.ledger_rows(), self.space.ends())
 
     def summary(self, program: Program, draw: int, future: Future, question: Question) -> Summary:
         """The same as `simulator.summary.summarise` makes of the ledger."""
@@ -252,7 +256,7 @@ def _summary(program: Program, draw: int, future: Future, question: Question, sp
     sums[at[0] : at[1]] = question.groups
     k.tally(space.M, sums)
     seconds, visits, work, busy, queue, groups = (sums[a:b] for a, b in pairwise(at[1:]))
-    ends = space.ends().copy()
+    ends = space.ends()
     return Summary(
         program, draw, future, question, ends[:, 0], ends[:, 2], groups, seconds.reshape(steps, 2, 3), visits, work,
         busy.reshape(pools, weeks), queue.reshape(pools, weeks),

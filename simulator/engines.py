@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
+from functools import cache
 from typing import Literal, Protocol
 
 from simulator.futures import Future
@@ -39,6 +42,20 @@ def engine_of(name: EngineName) -> Engine:
     """An engine by its name. The compiled one imports Numba, and compiles if its machine code is not in the cache yet."""
     if name == "simpy":
         return SimpyEngine()
-    from simulator.compiled_engine import CompiledEngine
+    return _compiled()()
 
-    return CompiledEngine()
+
+@cache
+def _compiled() -> Callable[[], Engine]:
+    """Imports and compiles without pauses for the collector: Numba makes a great many objects, hardly any of them garbage."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        from simulator.compiled_engine import CompiledEngine, warm
+
+        warm()
+    finally:
+        if collects:
+            gc.enable()
+    gc.freeze()  # what Numba has made stays for good: never visited again, not even when Python ends
+    return CompiledEngine

@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, types
+from numba.extending import intrinsic
 
+settings: Any = config
+no_constant: Any = types.unliteral
+pointer_to: Any = types.CPointer
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
@@ -46,16 +50,19 @@ def cache_folder() -> Path | None:
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """A function that compiled functions call."""
+    """A function that compiled functions call: compiled once, not once for each constant that it is called with."""
     compiler: Any = numba.njit
-    return compiler(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    compiled = compiler(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    if compiled is not function:  # with NUMBA_DISABLE_JIT it is
+        of_types = compiled.get_call_template
+        compiled.get_call_template = lambda args, kws: of_types([no_constant(a) for a in args], kws)
+    return compiled
 
 
 def entry(function: Callable[..., Any]) -> Any:
     """A function that Python calls: its machine code is kept in the cache folder."""
     folder = cache_folder()
     compiler: Any = numba.njit
-    settings: Any = config
     if folder is None:
         return compiler(**OPTIONS)(function)
     before = settings.CACHE_DIR
@@ -70,3 +77,14 @@ def is_cached() -> bool:
     """Whether some machine code of this state of the sources is already there."""
     folder = cache_folder()
     return folder is not None and any(folder.rglob("*.nbc"))
+
+
+def _pointer(_context: Any, array: Any) -> Any:
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return context.make_array(array)(context, builder, arguments[0]).data
+
+    return pointer_to(array.dtype)(array), code
+
+
+pointer: Any = (lambda array: array) if settings.DISABLE_JIT else intrinsic(_pointer)
+"""Where the numbers of an array lie: indexed without the checks and the seven arguments that Numba spends on an array."""

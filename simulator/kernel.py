@@ -20,7 +20,7 @@ import numpy as np
 from simulator.clock import HOUR, NEVER, WEEK
 from simulator.distributions import Kind
 from simulator.draws import Entity
-from simulator.jit import entry, jit
+from simulator.jit import entry, jit, pointer
 from simulator.ledger import OPEN, Result
 from simulator.program import Action, Op
 from simulator.program import F as Field
@@ -35,10 +35,11 @@ from simulator.program import F as Field
 FIELDS_AT = 64
 """The table of steps comes first after the header."""
 
-FIELDS, RULE, MARK_RULE, CHANCE, TABLE, DISTRIBUTION, END_WIDTH, ITEM, ROW = 12, 5, 3, 7, 4, 4, 3, 3, 3
-"""Numbers a step, rule, …; an end: second, result, marks; an item of a queue: priority and time, case and token, ticket and slot."""
+FIELDS, RULE, MARK_RULE, CHANCE, TABLE, DISTRIBUTION, END_WIDTH, ITEM, ROW = 12, 5, 3, 7, 4, 4, 2, 3, 3
+"""Numbers a step, rule, …; an end: second << 16 | result, marks; an item of a queue: priority and time, case and token, ticket and slot."""
 
-I_ENTITY, I_TYPE, I_CLUSTER, I_ARRIVAL, I_ORDER, I_WIDTH = range(6)
+I_ENTITY, I_KIND, I_ARRIVAL, I_ORDER, I_WIDTH = range(5)
+"""Of each case: entity, type << 32 | cluster, arrival; and who arrives as the n-th."""
 (T_CASE, T_STEP, T_MARKS, T_TIMER, T_DUE, T_TICKET, T_ENTERED, T_VISIT, T_HOLDING, T_ATTEMPT, T_BACK_OFF, T_HOPELESS, T_PARENT,
  T_ROOT, T_NUMBER, T_CHILD, T_SIBLING, T_PENDING, T_HELD_AT, T_TYPE, T_ENTITY, T_LAST_ROW, T_WIDTH) = range(23)  # fmt: skip
 (Q_SIZE, Q_IN_USE, Q_WAITING, Q_WAITING_BEFORE, Q_CHANGED_AT, Q_FREE_FROM, Q_WAKE_AT, Q_SEGMENT, Q_TOUCHED, Q_WIDTH) = range(10)
@@ -306,8 +307,7 @@ def _next_event(M):
     M[H_EVENTS] = size
     i, child = 0, 1
     while child < size:
-        if child + 1 < size and M[at + child + 1] < M[at + child]:
-            child += 1
+        child += M[at + child + 1] < M[at + child]  # no jump; behind the last child still lies `key`, which ends it
         if key <= M[at + child]:
             break
         M[at + i] = M[at + child]
@@ -714,7 +714,7 @@ def _comes_true(M, D, t, i, visit, chance, now, week):
         return p >= 1.0
     first, second = _uniforms(M, t, i, visit, 0)
     if share > 0.0 and second < share:
-        cluster = M[M[H_CASES_AT] + I_WIDTH * M[t + T_CASE] + I_CLUSTER]
+        cluster = M[M[H_CASES_AT] + I_WIDTH * M[t + T_CASE] + I_KIND] & MASK_LOW
         return _philox(M, CLUSTER_ENTITY + cluster, M[M[H_PURPOSE] + i], 0)[0] < p
     return first < p
 
@@ -838,7 +838,7 @@ def _serve(M, D, t, i, now):
 @jit
 def _end(M, t, i, now):
     o = M[H_ENDS_AT] + END_WIDTH * M[t + T_CASE]
-    M[o], M[o + 1], M[o + 2] = now, M[FIELDS_AT + FIELDS * i + C_A], M[t + T_MARKS]
+    M[o], M[o + 1] = (now << 16) | M[FIELDS_AT + FIELDS * i + C_A], M[t + T_MARKS]
     _free_token(M, t)
 
 
@@ -930,7 +930,7 @@ def _next_token(M, now, cases):
         t = _new_token(M, 0, 0, NOBODY, case)
         if t >= 0:
             M[t + T_TYPE], M[t + T_ENTITY] = (
-                M[M[H_CASES_AT] + I_WIDTH * case + I_TYPE],
+                M[M[H_CASES_AT] + I_WIDTH * case + I_KIND] >> 32,
                 M[M[H_CASES_AT] + I_WIDTH * case + I_ENTITY],
             )
         return max(t, 0)
@@ -986,12 +986,13 @@ def _write_unfinished(M):
         if M[t + T_CASE] >= 0 and M[t + T_PARENT] == NOBODY:
             if M[t + T_PENDING] > 0:
                 _end_branches(M, t)
-            M[M[H_ENDS_AT] + END_WIDTH * M[t + T_CASE] + 2] = M[t + T_MARKS]
+            M[M[H_ENDS_AT] + END_WIDTH * M[t + T_CASE] + 1] = M[t + T_MARKS]
 
 
 @entry
-def run(M, D, until):
+def run(m, d, until):
     """Runs (or goes on) to `until`; at the program's stop it writes what is unfinished. Returns the status."""
+    M, D = pointer(m), pointer(d)
     cases, begin, stop = M[H_CASES], M[H_BEGIN], M[H_STOP]
     while True:
         now = NEVER
@@ -1045,8 +1046,9 @@ def _by_week(G, at, start, end, calendar, M):
 
 
 @entry
-def tally(M, G):
-    """Adds up the rows of a finished run. G: header (G_*), a mask of groups a step, then zeros for the sums."""
+def tally(m, g):
+    """Adds up the rows of a finished run. g: header (G_*), a mask of groups a step, then zeros for the sums."""
+    M, G = pointer(m), pointer(g)
     weeks, stop, tables = G[G_WEEKS], M[H_STOP], M[H_CALENDARS]
     for n in range(M[H_ROWS]):
         r = M[H_ROWS_AT] + ROW * n

@@ -546,7 +546,7 @@ private:
         if (p <= 0.0 || p >= 1.0) return p >= 1.0;
         const Uniforms u = uniforms(t, s, visit, 0);
         if (share > 0.0 && u.second < share)
-            return philox(k::CLUSTER_ENTITY + cases[k::I_WIDTH * t.case_number + k::I_CLUSTER], s.purpose, 0).first < p;
+            return philox(k::CLUSTER_ENTITY + (cases[k::I_WIDTH * t.case_number + k::I_KIND] & k::MASK_LOW), s.purpose, 0).first < p;
         return u.first < p;
     }
     void arm_timer(Token& t, const Step& s, i64 now) {
@@ -696,9 +696,8 @@ private:
                 case k::BATCH: gather(slot, s, now); return;
                 default: {
                     i64* end = ends + k::END_WIDTH * t.case_number;
-                    end[0] = now;
-                    end[1] = s.a;
-                    end[2] = t.marks;
+                    end[0] = (now << 16) | s.a;
+                    end[1] = t.marks;
                     free_token(slot);
                     return;
                 }
@@ -714,7 +713,7 @@ private:
         const i64 number = cases[k::I_WIDTH * n + k::I_ORDER];
         const i64* c = cases + k::I_WIDTH * number;
         const int slot = new_token(0, 0, NOBODY, static_cast<int>(number));
-        tokens[slot].type = static_cast<int>(c[k::I_TYPE]);
+        tokens[slot].type = static_cast<int>(c[k::I_KIND] >> 32);
         tokens[slot].entity = c[k::I_ENTITY];
         return slot;
     }
@@ -770,7 +769,7 @@ private:
         for (Token& t : tokens) {
             if (t.case_number < 0 || t.parent != NOBODY) continue;
             if (t.pending > 0) end_branches(t);
-            ends[k::END_WIDTH * t.case_number + 2] = t.marks;
+            ends[k::END_WIDTH * t.case_number + 1] = t.marks;
         }
     }
 };

@@ -19,7 +19,7 @@ import pilotproof as pp
 from scenarios import batch, study
 from scenarios.batch.design import points_of
 from scenarios.batch.plan import Plan
-from scenarios.batch.run import fill
+from scenarios.batch.runner import fill
 from scenarios.batch.table import opened
 from scenarios.batch.work import FIGURES
 from scenarios.problems import CaseError
@@ -200,6 +200,9 @@ def test_paths_may_be_written_as_tables():
         ({"parameters": {HEADS: 3}}, "E103", f"parameters.{HEADS}", "must be a list"),
         ({"parameters": {HEADS: []}}, "E103", f"parameters.{HEADS}", "must be a list"),
         ({"parameters": {HEADS: [[1]]}}, "E103", f"parameters.{HEADS}", "no number, text"),
+        ({"parameters": {HEADS: [10**400]}}, "E213", f"parameters.{HEADS}", "between"),
+        ({"parameters": {HEADS: [float("nan")]}}, "E213", f"parameters.{HEADS}", "between"),
+        ({"design": "lhs", "points": 2, "parameters": {HEADS: {"low": 1, "high": 10**400}}}, "E103", f"parameters.{HEADS}", "between"),
         ({"parameters": {HEADS: [2, 2]}}, "E105", f"parameters.{HEADS}", "more than once"),
         ({"parameters": {f"steps.entry.{i}": list(range(9)) for i in range(12)}}, "E213", "parameters", "at most 100,000 points"),
         ({"parameters": {"teams.clarks.headcount": [2]}}, "E104", "parameters.teams.clarks.headcount", "no parameter"),
@@ -220,7 +223,7 @@ def test_all_problems_come_at_once():
 
 
 def test_values_that_the_case_refuses_are_named_with_point_and_path_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "collect", None)
+    monkeypatch.setattr("scenarios.batch.runner.parts", None)
     file = written(tmp_path, parameters={"arrivals.per_working_day": [12, 40], WAIT: ["1 d", "5", -3]})
     text = refused(run("batch", file, "--out", str(tmp_path / "table.csv")), "E307")
 

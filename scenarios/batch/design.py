@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,6 +18,8 @@ from scenarios.problems import Problem
 Design = Literal["grid", "lhs", "sobol"]
 Value = str | int | float | bool
 MAX_POINTS = 100_000
+LARGEST = 1e15
+"""Numbers of a plan are exact in a table up to this size."""
 RANGE = ("low", "high", "whole")
 RANGE_EXAMPLE = 'write for example { low = "1 d", high = "5 d" }'
 LIST_EXAMPLE = 'write for example ["1 d", "2 d"]'
@@ -92,14 +95,14 @@ def _wrong_list(place: str, values: Any) -> Iterator[Problem]:
     if not isinstance(values, list) or not values:
         yield Problem("E103", place, 'must be a list of values in a plan with design = "grid"', LIST_EXAMPLE)
         return
-    for value in values:
-        if not isinstance(value, Value):
-            yield Problem("E103", place, "holds a value that is no number, text, true or false", LIST_EXAMPLE)
-        elif isinstance(value, float) and not math.isfinite(value):
-            yield Problem("E213", place, "holds a number that is not finite")
-        elif sum(1 for v in values if type(v) is type(value) and v == value) > 1:
-            yield Problem("E105", place, f"holds {value} more than once", "write each value once")
-            return
+    if not all(isinstance(value, Value) for value in values):
+        yield Problem("E103", place, "holds a value that is no number, text, true or false", LIST_EXAMPLE)
+        return
+    if any(isinstance(value, int | float) and not abs(value) <= LARGEST for value in values):
+        yield Problem("E213", place, f"holds a number that is not between -{LARGEST:g} and {LARGEST:g}")
+    twice = [value for (_, value), times in Counter((type(v), v) for v in values).items() if times > 1]
+    if twice:
+        yield Problem("E105", place, f"holds {twice[0]} more than once", "write each value once")
 
 
 def _wrong_range(place: str, value: Any) -> Iterator[Problem]:
@@ -138,8 +141,8 @@ def _end(value: Any) -> tuple[float, str]:
         raise units.NumberError(f"{value!r} is no number")
     if isinstance(value, str):
         return units.split(value)
-    if not math.isfinite(value):
-        raise units.NumberError("is not a finite number")
+    if not abs(value) <= LARGEST:
+        raise units.NumberError(f"holds a number that is not between -{LARGEST:g} and {LARGEST:g}")
     return float(value), ""
 
 

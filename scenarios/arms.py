@@ -17,7 +17,7 @@ from models.process import Horizon
 from models.schema import CaseFile, Cause
 from scenarios.files import option_case
 from simulator.engines import Engine
-from simulator.futures import Future, realise, same_arrivals
+from simulator.futures import Drawn, Future, realise, same_arrivals
 from simulator.laws import LawCheck, check_laws, check_sums
 from simulator.program import Program, lower
 from simulator.summary import Question
@@ -96,6 +96,7 @@ class OneFuture:
     number: int
     engine: Engine
     seen: list[tuple[Program, Future]] = field(default_factory=list)
+    drawn: Drawn = field(default_factory=dict)
 
     def program(self, arm: str, unlocated: Mapping[str, float]) -> Program:
         """The arm's program for this draw. `unlocated`: step -> days per visit."""
@@ -109,7 +110,7 @@ class OneFuture:
             if known is program:
                 return future
         like = next((f for known, f in self.seen if same_arrivals(known, program, self.row)), None)
-        self.seen.append((program, realise(program, self.row, self.arms.draws.seed, self.number, like)))
+        self.seen.append((program, realise(program, self.row, self.arms.draws.seed, self.number, like, self.drawn)))
         return self.seen[-1][1]
 
     def outcome(self, arm: str, unlocated: Mapping[str, float], laws: list[LawCheck] | None = None) -> Outcome:

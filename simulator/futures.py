@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from simulator.workflow import Arrivals, Gate, Interruption, Pool
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 UNLIMITED = 2**30
+Drawn = dict[tuple[Any, ...], list[tuple[int, int]]]
+"""Outages and absences of one future: name, number, run and laws -> periods."""
 EPOCH = -105 * WEEK
 """Where the streams of outages and absences start, so that a longer warm-up moves none of them."""
 
@@ -64,17 +67,21 @@ class Future:
         return len(self.arrival)
 
 
-def realise(program: Program, draw: int, seed: int, number: int, like: Future | None = None) -> Future:
+def realise(
+    program: Program, draw: int, seed: int, number: int, like: Future | None = None, drawn: Drawn | None = None
+) -> Future:
     """The future `number` of a draw: everything that happens whatever the cases do.
 
     `like`: the same future of another arm with the same arrivals and run; its cases are taken over instead of drawn again.
+    `drawn`: outages and absences of the same future that another arm has drawn; new ones are added.
     Raises ValueError if the workflow has no arrivals, or more than 65,536 cases come in a day.
     """
     if program.workflow.arrivals is None:
         raise ValueError("this workflow has no arrivals; give them with `given`")
     if like is not None:
-        return _future(program, draw, seed, number, like.day, like.ordinal, like.type, like.cluster, like.ratio, like.arrival)
-    return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number))
+        cases = (like.day, like.ordinal, like.type, like.cluster, like.ratio, like.arrival)
+        return _future(program, draw, seed, number, *cases, drawn)
+    return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number), drawn)
 
 
 def same_arrivals(one: Program, other: Program, draw: int) -> bool:
@@ -119,9 +126,9 @@ def given(
 
 def _future(
     program: Program, draw: int, seed: int, number: int, day: Ints, ordinal: Ints, kind: Ints, cluster: Ints,
-    ratio: Floats, arrival: Ints,
+    ratio: Floats, arrival: Ints, drawn: Drawn | None = None,
 ) -> Future:  # fmt: skip
-    source = _Source(program, draw, seed, number)
+    source = _Source(program, draw, seed, number, {} if drawn is None else drawn)
     flow = program.workflow
     limited = [e.concurrency or UNLIMITED for e, p in zip(flow.endpoints, program.endpoints, strict=True) if p >= 0]
     capacity = [source.capacity(p) for p in flow.pools]
@@ -228,9 +235,19 @@ class _Source:
     draw: int
     seed: int
     number: int
+    drawn: Drawn
 
     def interruptions(self, what: Interruption, name: str, index: int) -> list[tuple[int, int]]:
         """Down periods over the run; up and down times alternate from EPOCH on, whenever the run begins."""
+        laws = (_law(what.between, self.draw), _law(what.length, self.draw))
+        key = (name, index, self.program.begin, self.program.stop, *laws)
+        if None in laws:
+            return self._interruptions(what, name, index)
+        if key not in self.drawn:
+            self.drawn[key] = self._interruptions(what, name, index)
+        return self.drawn[key]
+
+    def _interruptions(self, what: Interruption, name: str, index: int) -> list[tuple[int, int]]:
         entity, purpose = draws.entity_of(Entity.STREAM, index), draws.purpose_of(name)
         periods: list[tuple[int, int]] = []
         now, k = float(EPOCH), 0
@@ -253,6 +270,14 @@ class _Source:
             away = [self.interruptions(pool.absence, f"pools.{pool.name}", i) for i in range(int(units.max()))]
             starts, ends, units = _without_absent(starts, ends, units, away)
         return _merged(starts, ends, units)
+
+
+def _law(distribution: Distribution, draw: int) -> tuple[float, ...] | None:
+    """Kind and parameters of a closed form in one draw, which say all about it; None for a table."""
+    lowered = distribution.lowered()
+    if lowered.nodes_u is not None:
+        return None
+    return (float(lowered.kind), *(_column(p, draw) for p in (*lowered.parameters, *(lowered.kink or ()))))
 
 
 def _quantiles(distribution: Distribution, draw: int, u: Floats) -> Floats:

@@ -25,7 +25,7 @@ GO_LIVE = 0
 @dataclass(frozen=True, slots=True, eq=False)
 class Prefix:
     """The state at go-live. `needed`: slots that were read · `reach`: second up to which the capacity of each pool was read ·
-    `entered`: steps that some case entered."""
+    `called`: endpoints that some case called · `gates`: gates that some case passed."""
 
     program: Program
     slots: Floats
@@ -34,7 +34,8 @@ class Prefix:
     state: Ints
     needed: NDArray[np.bool_]
     reach: Ints
-    entered: Ints
+    called: tuple[int, ...]
+    gates: tuple[str, ...]
 
     def fits(self, program: Program, slots: Floats, future: Future) -> bool:
         """Whether a run would be in the same state at go-live."""
@@ -42,19 +43,17 @@ class Prefix:
         return (
             mine.arrival is other.arrival
             and (mine.seed, mine.number, mine.stop) == (other.seed, other.number, other.stop)
-            and _same_structure(self.program, program)
+            and self.slots.shape == slots.shape
             and np.array_equal(self.slots[self.needed], slots[self.needed])
+            and _same_structure(self.program, program)
             and all(_same_until(a, b, t) for a, b, t in zip(mine.capacity, other.capacity, self.reach.tolist(), strict=True))
             and self._same_surroundings(other)
         )
 
     def _same_surroundings(self, other: Future) -> bool:
         """Outages of the endpoints called, absences of the people at the gates passed."""
-        steps, ids = self.program.steps, self.program.step_ids
-        called = {int(steps[i, F.A]) for i in self.entered if steps[i, F.OP] == Op.ATTEMPTS}
-        gates = [ids[i] for i in self.entered if steps[i, F.OP] == Op.GATE]
-        return all(self.future.down[e] == other.down[e] for e in called) and all(
-            self.future.absent.get(g) == other.absent.get(g) for g in gates
+        return all(self.future.down[e] == other.down[e] for e in self.called) and all(
+            self.future.absent.get(g) == other.absent.get(g) for g in self.gates
         )
 
 
@@ -100,7 +99,10 @@ def take(program: Program, slots: Floats, future: Future, M: Ints) -> Prefix:  #
     entered = np.flatnonzero(M[seen : seen + len(program.steps)])
     state = M[seen : rows + k.ROW * int(M[k.H_ROWS])].copy()
     header = M[k.H_NEXT_CASE : k.H_SEEN_AT].copy()
-    return Prefix(program, slots, future, header, state, _needed(program, entered), _reach(program, M), entered)
+    ops, ids = program.steps[entered, F.OP], program.step_ids
+    called = tuple(np.unique(program.steps[entered[ops == int(Op.ATTEMPTS)], F.A]).tolist())
+    gates = tuple(ids[i] for i in entered[ops == int(Op.GATE)])
+    return Prefix(program, slots, future, header, state, _needed(program, entered), _reach(program, M), called, gates)
 
 
 def restore(prefix: Prefix, M: Ints) -> None:  # noqa: N803

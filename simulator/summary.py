@@ -119,12 +119,12 @@ class Summary:
 
     def account_seconds(self) -> dict[str, Ints]:
         """Account -> seconds of first and of repeated visits; together they are the cycle times of the cases asked for."""
-        sums: dict[str, Ints] = {}
-        own = _accounts(self.program)
-        for step, by_visit in enumerate(self.seconds):
-            for column, name in enumerate((QUEUE, CLOSED, own[step])):
-                if name:
-                    sums[name] = sums.get(name, 0) + by_visit[:, column]
+        own = np.asarray(_accounts(self.program))
+        sums = {QUEUE: self.seconds[:, :, 0].sum(axis=0), CLOSED: self.seconds[:, :, 1].sum(axis=0)}
+        for name in dict.fromkeys(own.tolist()):
+            if name:
+                mine = self.seconds[own == name, :, 2].sum(axis=0)
+                sums[name] = sums[name] + mine if name in sums else mine
         return sums
 
     def backlog_by_week(self) -> Ints:
@@ -265,8 +265,12 @@ def _before(start: Ints, end: Ints, edges: Ints) -> Ints:
 def _capacity_seconds(capacity: Capacity, edges: Ints) -> Floats:
     """Unit-seconds of capacity before each edge."""
     starts, ends, units = (np.asarray(x, dtype=np.int64) for x in (capacity.starts, capacity.ends, capacity.units))
-    length = np.clip(edges[:, None], starts, ends) - starts
-    return np.asarray((length * units).sum(axis=1), dtype=np.float64)
+    if not len(starts):
+        return np.zeros(len(edges))
+    before = np.concatenate([[0], np.cumsum((ends - starts) * units)])
+    i = np.searchsorted(starts, edges, side="right") - 1
+    inside = (np.minimum(edges, ends[i]) - starts[i]) * units[i]
+    return np.where(i < 0, 0, before[np.maximum(i, 0)] + inside).astype(np.float64)
 
 
 def backlog_by_week(ledger: Ledger) -> Ints:

@@ -47,22 +47,43 @@ class Outcome:
     backlog: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chosen:
+    """The cases of the target weeks: cycle seconds, final marks, groups of steps visited, whether ended, type."""
+
+    program: Program
+    seconds: Ints
+    marks: Ints
+    groups: Ints
+    ended: Mask
+    kinds: Ints
+
+    @classmethod
+    def of(cls, run: Summary, seconds: Ints) -> _Chosen:
+        mine = np.flatnonzero(run.chosen())
+        return cls(run.program, seconds[mine], run.marks[mine], run.groups[mine], run.ended[mine] != OPEN, run.future.type[mine])
+
+    def with_any(self, names: list[str]) -> Mask:
+        """Cases with at least one of the marks."""
+        bits = sum(1 << self.program.marks.index(n) for n in names if n in self.program.marks)
+        return np.asarray((self.marks & bits) != 0)
+
+
 def outcome(case: schema.CaseFile, run: Summary, horizon: Horizon, costs: Mapping[str, float]) -> Outcome:
     """The outcome of one run. `costs`: the money columns of this draw (see `case_costs`)."""
-    seconds, chosen, kinds = run.cycle_seconds(), run.chosen(), run.future.type
-    week = np.where(run.future.arrival < 0, 0, 1 + run.future.arrival // WEEK)
-    pools = run.pool_weeks()
-    handled = _any_mark(run, [handled_mark(s.id) for s in case.steps if isinstance(s, schema.Ai)])
-    shares = _shares(case, run, chosen)
-    step_days, step_visits = _by_step(run, max(1, int(chosen.sum())))
+    seconds = run.cycle_seconds()
+    mine = _Chosen.of(run, seconds)
+    cases, pools, shares = max(1, len(mine.seconds)), run.pool_weeks(), _shares(case, mine)
+    handled = mine.with_any([handled_mark(s.id) for s in case.steps if isinstance(s, schema.Ai)])
+    step_days, step_visits = _by_step(run, cases)
     return Outcome(
-        {**_cycle_figures(case, seconds[chosen]), **shares, **_cost(run, shares, chosen, costs)},
-        _days(run, max(1, int(chosen.sum()))),
+        {**_cycle_figures(case, mine.seconds), **shares, **_cost(run, shares, cases, costs)},
+        _days(run, cases),
         step_days,
         step_visits,
-        {name: _mean_days(seconds[chosen & (kinds == i)]) for i, name in enumerate(case.types)},
-        _by_arrival_week(seconds, week, horizon.last_week),
-        {"ai": _mean_days(seconds[chosen & handled]), "manual": _mean_days(seconds[chosen & ~handled])},
+        dict(zip(case.types, _mean_by(mine.kinds, mine.seconds, len(case.types)), strict=True)),
+        _by_arrival_week(seconds, run.future.arrival, horizon.last_week),
+        dict(zip(("ai", "manual"), _mean_by((~handled).astype(np.int64), mine.seconds, 2), strict=True)),
         {p.name: p.utilisation for p in pools},
         {p.name: p.mean_queue for p in pools},
         pools[0].week if pools else np.empty(0, dtype=np.int64),
@@ -82,12 +103,17 @@ def question(case: schema.CaseFile, program: Program, horizon: Horizon) -> Quest
     return Question((horizon.first_week - 1) * WEEK, horizon.last_week * WEEK, groups)
 
 
-def _by_arrival_week(seconds: Ints, week: Ints, last: int) -> dict[int, float]:
+def _by_arrival_week(seconds: Ints, arrival: Ints, last: int) -> dict[int, float]:
     """Mean cycle days by week of arrival, from the first week after go-live."""
-    known = (week >= 1) & (week <= last)
-    count = np.bincount(week[known], minlength=last + 1)
-    total = np.bincount(week[known], weights=seconds[known], minlength=last + 1)
-    return {w: float(total[w] / count[w] / DAY) if count[w] else float("nan") for w in range(1, last + 1)}
+    known = np.flatnonzero((arrival >= 0) & (arrival < last * WEEK))
+    return dict(enumerate(_mean_by(arrival[known] // WEEK, seconds[known], last), start=1))
+
+
+def _mean_by(group: Ints, seconds: Ints, groups: int) -> list[float]:
+    """Mean days of each group; not a number for an empty one."""
+    count = np.bincount(group, minlength=groups)
+    total = np.bincount(group, weights=seconds, minlength=groups)  # exact: whole numbers below 2^53
+    return [float(t / n / DAY) if n else float("nan") for t, n in zip(total, count.tolist(), strict=True)]
 
 
 def _mean_days(seconds: Ints) -> float:
@@ -129,31 +155,25 @@ def met(case: schema.CaseFile, figures: Mapping[str, float]) -> bool:
     return value <= level if case.target.direction == "at_most" else value >= level
 
 
-def _any_mark(run: Summary, names: list[str]) -> Mask:
-    bits = sum(1 << run.program.marks.index(n) for n in names if n in run.program.marks)
-    return np.asarray((run.marks & bits) != 0)
-
-
-def _shares(case: schema.CaseFile, run: Summary, chosen: Mask) -> dict[str, float]:
+def _shares(case: schema.CaseFile, mine: _Chosen) -> dict[str, float]:
     """Shares of the cases of the target weeks."""
     ais = [s.id for s in case.steps if isinstance(s, schema.Ai)]
     desks = [s.id for s in case.steps if isinstance(s, schema.Desk)]
-    ended = run.ended != OPEN
-    accepted = _any_mark(run, [accepted_mark(a) for a in ais])
+    accepted = mine.with_any([accepted_mark(a) for a in ais])
 
     def share(mask: Mask) -> float:
-        return float(np.mean(mask[chosen])) if chosen.any() else float("nan")
+        return np.count_nonzero(mask) / len(mask) if len(mask) else float("nan")
 
     return {
-        "straight_through_share": share((run.groups & TOUCHED == 0) & ended & accepted),
-        "ai_share": share(_any_mark(run, [handled_mark(a) for a in ais])),
+        "straight_through_share": share((mine.groups & TOUCHED == 0) & mine.ended & accepted),
+        "ai_share": share(mine.with_any([handled_mark(a) for a in ais])),
         "accepted_share": share(accepted),
-        "review_share": share(run.groups & REVIEWED != 0),
-        "escalated_share": share(_any_mark(run, [escalated_mark(d) for d in desks])),
-        "rework_share": share(run.groups & AGAIN != 0),
-        "errors_found_late_share": share(_any_mark(run, [late_mark(a) for a in ais])),
-        "errors_never_found_share": share(_any_mark(run, [wrong_mark(a) for a in ais]) & ended),
-        "open_share": share(~ended),
+        "review_share": share(mine.groups & REVIEWED != 0),
+        "escalated_share": share(mine.with_any([escalated_mark(d) for d in desks])),
+        "rework_share": share(mine.groups & AGAIN != 0),
+        "errors_found_late_share": share(mine.with_any([late_mark(a) for a in ais])),
+        "errors_never_found_share": share(mine.with_any([wrong_mark(a) for a in ais]) & mine.ended),
+        "open_share": share(~mine.ended),
     }
 
 
@@ -168,13 +188,13 @@ def case_costs(case: schema.CaseFile, columns: Mapping[str, Floats], draw: int) 
     return {name: float(value) for name, value in costs.items()}
 
 
-def _cost(run: Summary, shares: Mapping[str, float], chosen: Mask, costs: Mapping[str, float]) -> dict[str, float]:
+def _cost(run: Summary, shares: Mapping[str, float], cases: int, costs: Mapping[str, float]) -> dict[str, float]:
     """Direct cost a case: working hours of teams (of all parallel branches), AI fees, errors never found."""
     hours = run.work / 3600
     total = sum(float(h) * costs.get(f"teams.{name}", 0.0) for h, name in zip(hours, run.program.pool_names, strict=True))
     fee = shares["ai_share"] * costs.get("ai_cost_per_case", 0.0)
     errors = shares["errors_never_found_share"] * costs.get("cost_of_error_never_found", 0.0)
-    return {"direct_cost_per_case": float(total / max(1, int(chosen.sum())) + fee + errors)}
+    return {"direct_cost_per_case": float(total / cases + fee + errors)}
 
 
 def _days(run: Summary, cases: int) -> dict[str, float]:

@@ -494,8 +494,8 @@ FAULTS = (
     Fault(
         "seed shared by replications",
         "futures",
-        "return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number))",
-        "return _future(program, draw, seed, 0, *_arrivals(program, draw, seed, 0))",
+        "return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number), drawn)",
+        "return _future(program, draw, seed, 0, *_arrivals(program, draw, seed, 0), drawn)",
         f"{EXACT}::test_e9_replications_and_seeds_differ_from_each_other",
     ),
     Fault(

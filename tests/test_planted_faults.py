@@ -16,7 +16,8 @@ def test_the_checks_pass_without_a_fault(file: str) -> None:
     checks = {(f.check, f.given, f.engine): f for f in FAULTS if f.check.startswith(f"{file}::")}
     with world(file) as tests:
         for fault in checks.values():
-            check_of(fault, tests)()
+            with at_most(60):
+                check_of(fault, tests)()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)

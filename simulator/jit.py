@@ -10,12 +10,14 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import config, types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 settings: Any = config
@@ -59,18 +61,43 @@ def jit(function: Callable[..., Any]) -> Any:
     return compiled
 
 
+cache_of_functions: Any = FunctionCache
+
+
+class _Kept(cache_of_functions):  # type: ignore[misc]
+    """Machine code in the cache folder. What cannot be read is compiled anew, what cannot be written is not kept."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever unpickling makes of a damaged file
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+cache_for: Any = _Kept
+
+
 def entry(function: Callable[..., Any]) -> Any:
     """A function that Python calls: its machine code is kept in the cache folder."""
-    folder = cache_folder()
-    compiler: Any = numba.njit
-    if folder is None:
-        return compiler(**OPTIONS)(function)
+    folder, compiler = cache_folder(), numba.njit
+    dispatcher: Any = compiler(**OPTIONS)(function)
+    if folder is None or settings.DISABLE_JIT:
+        return dispatcher
     before = settings.CACHE_DIR
-    settings.CACHE_DIR = str(folder)  # read while the function is declared, and nobody else's business
+    settings.CACHE_DIR = str(folder)  # read while the cache is made, and nobody else's business
     try:
-        return compiler(cache=True, **OPTIONS)(function)
+        kept: Any = cache_for(function)
     finally:
         settings.CACHE_DIR = before
+    if Path(kept.cache_path).is_relative_to(folder):  # never Numba's second choice, the folder of the sources
+        dispatcher._cache = kept
+    return dispatcher
 
 
 def is_cached() -> bool:

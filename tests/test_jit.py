@@ -140,10 +140,6 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     assert [declared.call(folder) for _ in range(2)] == [(42, 0), (42, 0)]
 
 
-damaged = pytest.mark.xfail(strict=True, reason="`simulator.jit.entry` leaves it to Numba, which raises")
-
-
-@damaged
 @pytest.mark.parametrize("suffix", ["nbc", "nbi"])
 @pytest.mark.parametrize("damage", ["empty", "cut off", "overwritten"])
 def test_a_damaged_cache_is_no_error(damage: str, suffix: str, declared: Declared, tmp_path: Path) -> None:
@@ -154,7 +150,6 @@ def test_a_damaged_cache_is_no_error(damage: str, suffix: str, declared: Declare
     assert [declared.call(tmp_path / "kept") for _ in range(2)] == [(42, 0), (42, 1)]
 
 
-@damaged
 def test_a_full_disk_is_no_error(declared: Declared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -134,7 +134,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
             _require_workers(client, scheduler)
             yield client
         except OSError as error:
-            if client.status == "running":
+            if client.status == "running" and not isinstance(error, distributed.comm.CommClosedError | ConnectionError):
                 raise
             raise _lost(error) from None
         finally:

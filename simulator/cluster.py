@@ -121,6 +121,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
     """A client of the scheduler that has at least one worker. Raises ClusterError, also for a connection that is lost later."""
     try:
         import distributed
+        from distributed.comm.core import CommClosedError
     except ImportError:
         remedy = "pip install 'pilotproof[cluster]', here and on every worker; or leave --scheduler away"
         raise ClusterError([("", "needs the library distributed, which is not installed")], remedy) from None
@@ -134,7 +135,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
             _require_workers(client, scheduler)
             yield client
         except OSError as error:
-            if client.status == "running" and not isinstance(error, distributed.comm.CommClosedError | ConnectionError):
+            if client.status == "running" and not isinstance(error, CommClosedError | ConnectionError):
                 raise
             raise _lost(error) from None
         finally:

@@ -124,11 +124,6 @@ def currency(value: object) -> str:
     return split(value)[1] if isinstance(value, str) else ""
 
 
-def days_text(amount_seconds: float) -> str:
-    """Seconds as `"7.0 d"`."""
-    return f"{amount_seconds / 86_400:.1f} d"
-
-
 def duration_text(amount_seconds: float) -> str:
     """Seconds in the unit that reads best: `"90 s"`, `"5.5 min"`, `"12 h"`, `"3 d"`."""
     for unit, least in (("d", 129_600.0), ("h", 5_400.0), ("min", 100.0)):

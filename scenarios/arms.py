@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import parameters, process
-from models.conditions import PILOT, PRODUCTION
+from models.conditions import PILOT, PRODUCTION, combinations_of_causes
 from models.outcomes import Outcome, case_costs, outcome, question
 from models.parameters import Draws, Scope
 from models.process import Horizon
@@ -39,16 +38,16 @@ def name_of(arm: ArmKey) -> str:
 
 def between() -> tuple[frozenset[Cause], ...]:
     """The 14 combinations of causes between the pilot (none live) and production (all four live)."""
-    causes = sorted(PRODUCTION)
-    chosen = chain.from_iterable(combinations(causes, n) for n in range(1, len(causes)))
-    return tuple(frozenset(c) for c in chosen)
+    return tuple(causes for causes in combinations_of_causes() if causes not in (PILOT, PRODUCTION))
 
 
 def columns_of(draws: Draws, arm: ArmKey) -> Scope:
-    """The columns of one of the named arms, or of the arm in which some causes are at their production state."""
+    """The columns of one of the named arms, or of the arm in which some causes are at their production state. Raises KeyError."""
     if arm == "as_is":
         return process.today_columns(draws)
-    return process.arm_columns(draws, arm if isinstance(arm, frozenset) else ARM_CAUSES.get(arm, PRODUCTION))
+    if isinstance(arm, str):
+        arm = PRODUCTION if arm.startswith(OPTION) else ARM_CAUSES[arm]
+    return process.arm_columns(draws, arm)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

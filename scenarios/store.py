@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-
-def cache_folder() -> Path:
-    """`PILOTPROOF_CACHE`, else the user's cache folder."""
-    stated = os.environ.get("PILOTPROOF_CACHE")
-    if stated:
-        return Path(stated)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pilotproof"
+from simulator.user_cache import user_cache
 
 
 @lru_cache(maxsize=1)
@@ -39,7 +32,7 @@ class SolvedCache:
     """Solved draws of one case under one seed: key -> plain data."""
 
     def __init__(self, case_hash: str, seed: int, folder: Path | None = None) -> None:
-        self.path = (folder or cache_folder()) / f"solved-{case_hash}-{seed}-{code_hash()}.json"
+        self.path = (folder or user_cache()) / f"solved-{case_hash}-{seed}-{code_hash()}.json"
         self.known: dict[str, Any] = {}
         self._unwritten = 0
         try:

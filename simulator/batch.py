@@ -64,6 +64,8 @@ def run_chunks(
                     yield _next(pending, stop)
             while pending:
                 yield _next(pending, stop)
+        except GeneratorExit:  # whoever asked wants no more of it, but may go on with other work
+            raise
         except BaseException:
             if stop is not None:
                 stop.set()  # chunks under way look at it between two draws

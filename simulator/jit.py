@@ -7,7 +7,6 @@ cannot be written, the kernel is compiled anew at every start.
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,18 +19,12 @@ from numba.core import config, types
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
+from simulator.user_cache import user_cache
+
 settings: Any = config
 no_constant: Any = types.unliteral
 pointer_to: Any = types.CPointer
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-
-
-def user_cache() -> Path:
-    """`PILOTPROOF_CACHE`, else the user's cache folder."""
-    stated = os.environ.get("PILOTPROOF_CACHE")
-    if stated:
-        return Path(stated)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pilotproof"
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from simulator.clock import HOUR, NEVER, WEEK
 from simulator.distributions import Kind
 from simulator.draws import Entity
 from simulator.jit import entry, jit, pointer
-from simulator.ledger import OPEN, Result
+from simulator.ledger import OPEN, WITHOUT_POOL, Result
 from simulator.program import Action, Op
 from simulator.program import F as Field
 
@@ -63,8 +63,6 @@ SLOT_BITS, SLOT_MASK = 24, 2**24 - 1
 MASK16, MASK_LOW = 2**16 - 1, 2**32 - 1
 VISIT_SHIFT = 20
 NO_CHANCE = -700.0
-WITHOUT_POOL = 8
-"""Set in the result of a back-off, which holds no unit of its step's pool."""
 
 U = np.uint64
 MASK32, S12, S32 = U(0xFFFFFFFF), U(12), U(32)

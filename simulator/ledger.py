@@ -19,13 +19,16 @@ from simulator.program import F, Op, Program
 OPEN = -(2**31)
 """A time at or after the stop."""
 
+WITHOUT_POOL = 8
+"""Set in the result of a packed row that no pool serves, as in that of a back-off at a limited endpoint."""
+
 PACKED_VISIT = np.dtype(
     [
-        ("case", "<u4"), ("step", "<u2"), ("visit_result", "<u2"),
+        ("case", "<u4"), ("step_token", "<u2"), ("visit_result", "<u2"),
         ("entered", "<i4"), ("started", "<i4"), ("ended", "<i4"), ("closed_seconds", "<u4"),
     ]
 )  # fmt: skip
-"""24 bytes a visit: token and pool follow from the step, seq from the order."""
+"""24 bytes a visit: 12 bits each for step and visit, 4 for token and result (+ 8 if no pool serves it); seq follows from the order."""
 
 
 VISIT_COLUMNS = (
@@ -57,9 +60,10 @@ class Ledger:
     def packed(self) -> NDArray[np.void]:
         """The visits in 24 bytes a row."""
         out = np.zeros(len(self.visits["case"]), dtype=PACKED_VISIT)
-        for name in ("case", "step", "entered", "started", "ended", "closed_seconds"):
+        for name in ("case", "entered", "started", "ended", "closed_seconds"):
             out[name] = self.visits[name]
-        out["visit_result"] = (self.visits["visit"] << 4) + self.visits["result"]
+        out["step_token"] = (self.visits["step"] << 4) + self.visits["token"]
+        out["visit_result"] = (self.visits["visit"] << 4) + self.visits["result"] + WITHOUT_POOL * (self.visits["pool"] < 0)
         return out
 
     def same_as(self, other: Ledger) -> bool:
@@ -96,8 +100,8 @@ def from_packed(program: Program, draw: int, future: Future, rows: NDArray[np.in
     The words of a row: case << 32 | step << 20 | token << 16 | visit << 4 | result (+ 8 if no pool serves it); entered << 32 | started; ended << 32 | closed.
     """
     first, times, last = rows.T
-    step, result = (first >> 20) & 0xFFF, first & 7
-    pool = np.where(first & 8, -1, program.steps[step, F.POOL])
+    step, result = (first >> 20) & 0xFFF, first & (WITHOUT_POOL - 1)
+    pool = np.where(first & WITHOUT_POOL, -1, program.steps[step, F.POOL])
     started = times.astype(np.int32).astype(np.int64)
     columns = (first >> 32, (first >> 16) & 0xF, step, (first >> 4) & 0xFFF, pool, times >> 32, started, last >> 32, result)
     return _assembled(program, draw, future, dict(zip(RAW_COLUMNS, columns, strict=True)), ends)

@@ -111,7 +111,8 @@ class Summary:
 
     def chosen(self) -> NDArray[np.bool_]:
         """The cases asked for."""
-        return (self.future.arrival >= self.question.first) & (self.future.arrival < self.question.last)
+        last = min(self.question.last, self.program.stop)  # who would arrive at the stop or later never enters
+        return (self.future.arrival >= self.question.first) & (self.future.arrival < last)
 
     def cycle_seconds(self) -> Ints:
         """Arrival to end of every case; one still open counts with its age at the stop."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from models import baseline as b
@@ -357,15 +358,17 @@ class _Preview:
     done: int = 0
     kept: int = 0
     judged: int = 0
+    lock: Lock = field(default_factory=Lock)
 
     def heard(self, result: DrawResult | None) -> None:
-        if result is not None:
-            self.done += 1
-            if "production" in result.arms:
-                self.judged += 1
-                self.kept += met(self.case, result.arms["production"].figures)
-        so_far = f"promise kept in {self.kept} of {self.judged}" if self.judged else ""
-        self.means.progress("futures", min(self.done, self.wanted), self.wanted, so_far)
+        with self.lock:
+            if result is not None:
+                self.done += 1
+                if "production" in result.arms:
+                    self.judged += 1
+                    self.kept += met(self.case, result.arms["production"].figures)
+            so_far = f"promise kept in {self.kept} of {self.judged}" if self.judged else ""
+            self.means.progress("futures", min(self.done, self.wanted), self.wanted, so_far)
 
     def heard_all(self, done: DrawsDone) -> None:
         """A whole chunk, from the store or from another machine."""

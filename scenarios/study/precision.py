@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from models.outcomes import met
 from models.schema import CaseFile
 from scenarios.files import LoadedCase
-from scenarios.problems import CaseError
 from scenarios.store import SolvedCache
 from scenarios.study.draws import VERDICT, Collected, DrawsDone, Parts, Plan, collect
 from scenarios.study.means import Means
-from scenarios.study.stored import StoredParts, decision_manifest, opened, own_folder
+from scenarios.study.stored import cached_parts
 from scenarios.study.verdict import VerdictStudy, judged
 from simulator.stopping import Look, Rule, ShareRule
 
@@ -77,14 +76,8 @@ def precise_verdict(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means
 
     The draws are kept in the user's cache; one that cannot be used is no error: then nothing is kept.
     """
-    try:
-        manifest = decision_manifest(loaded, VERDICT, rule.at_most, seed, means)
-        with opened(own_folder(loaded, VERDICT, rule.at_most, seed), manifest) as store:
-            return _precise(loaded, rule, seed, means, StoredParts(store))
-    except CaseError as error:
-        if type(error) is not CaseError:  # no matter of the store
-            raise
-    return _precise(loaded, rule, seed, means, Parts())
+    with cached_parts(loaded, VERDICT, rule.at_most, seed, means) as parts:
+        return _precise(loaded, rule, seed, means, parts)
 
 
 def _precise(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means, parts: Parts) -> tuple[VerdictStudy, Precision]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from scenarios.files import LoadedCase
 from scenarios.problems import CaseError, Problem
 from scenarios.records import encode
 from scenarios.runs import Manifest, Store, manifest_of
-from scenarios.store import SolvedCache, cache_folder, code_hash
-from scenarios.study.cluster import ClusterRefusedError
+from scenarios.runs.store import RESULT
+from scenarios.store import SolvedCache
 from scenarios.study.draws import (
     FUTURES_PER_DRAW,
     VERDICT,
@@ -32,6 +34,7 @@ from scenarios.study.means import Means
 from scenarios.study.replications import Replication, ReplicationParts, Replications, records_of, replicate, replications_of
 from scenarios.study.verdict import VerdictStudy, judged
 from simulator.engines import ENGINES, Engine, EngineName, engine_of
+from simulator.user_cache import user_cache
 
 
 class StoredParts(Parts):
@@ -46,6 +49,48 @@ class StoredParts(Parts):
 
     def save(self, first: int, done: DrawsDone) -> None:
         self.store.write(f"draws-{first:06d}", done.records())
+
+
+class CachedParts(Parts):
+    """The same in the user's cache, where what cannot be read or kept is no error: it is computed anew, or not kept.
+
+    `store`: None if the folder cannot be used. A context manager, which gives the folder's lock back.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.store: Store | None = None
+        with suppress(CaseError):
+            self.store = opened(folder, manifest)
+
+    def load(self, first: int) -> DrawsDone | None:
+        with suppress(CaseError):
+            return StoredParts(self.store).load(first) if self.store is not None else None
+        return None
+
+    def save(self, first: int, done: DrawsDone) -> None:
+        try:
+            if self.store is not None:
+                StoredParts(self.store).save(first, done)
+        except CaseError:
+            self.close()
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Says that the run is complete."""
+        with suppress(CaseError):
+            if self.store is not None and not self.store.finished:
+                self.store.finish(result)
+
+    def close(self) -> None:
+        """Keeps nothing from now on."""
+        if self.store is not None:
+            self.store.close()
+        self.store = None
+
+    def __enter__(self) -> CachedParts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class StoredReplications(ReplicationParts):
@@ -72,10 +117,11 @@ def decision_manifest(loaded: LoadedCase, plan: Plan, draws: int, seed: int, mea
     return manifest_of(loaded, "decision", seed, draws, FUTURES_PER_DRAW, plan.names(), means.engine)
 
 
-def own_folder(loaded: LoadedCase, plan: Plan, draws: int, seed: int) -> Path:
-    """Where a run is kept if no folder was named: in the user's cache, by case, seed, draws and code."""
+def own_folder(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means) -> Path:
+    """Where a run is kept if no folder was named: in the user's cache, by all that its figures depend on."""
     kind = "verdict" if plan == VERDICT else "decision"
-    return cache_folder() / "runs" / f"{kind}-{loaded.hash}-{seed}-{draws}-{code_hash()}"
+    everything = decision_manifest(loaded, plan, draws, seed, means).text()
+    return user_cache() / "runs" / f"{kind}-{loaded.case.name}-{hashlib.sha256(everything.encode()).hexdigest()[:16]}"
 
 
 def opened(folder: Path, manifest: Manifest) -> Store:
@@ -108,7 +154,7 @@ def require_same_figures(store: Store, job: Job, known: Mapping[str, Any], engin
 def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path | None = None) -> VerdictStudy:
     """The decision run: simulated where it is not stored yet, and judged. Raises CaseError, Cancelled."""
     plan = decision_plan(loaded.case)
-    place = folder or own_folder(loaded, plan, draws, seed)
+    place = folder or own_folder(loaded, plan, draws, seed, means)
     with opened(place, decision_manifest(loaded, plan, draws, seed, means)) as store:
         cache, engine = SolvedCache(loaded.hash, seed), engine_of(means.engine)
         require_same_figures(store, Job.of(loaded.case, seed, plan, cache, engine), cache.known, engine)
@@ -119,28 +165,24 @@ def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path
     return study
 
 
+def cached_parts(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means) -> CachedParts:
+    """The chunks of a run of a plan in the user's cache."""
+    return CachedParts(own_folder(loaded, plan, draws, seed, means), decision_manifest(loaded, plan, draws, seed, means))
+
+
 def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> VerdictStudy:
     """The verdict from a finished decision run if there is one, else from the three arms it needs, kept in the user's cache.
 
-    A cache that cannot be used is no error: then nothing is kept. Raises Cancelled.
+    Raises Cancelled, ClusterRefusedError.
     """
-    cache = SolvedCache(loaded.hash, seed)
-    for plan in (decision_plan(loaded.case), VERDICT):
-        folder = own_folder(loaded, plan, draws, seed)
-        try:
-            if plan != VERDICT and not (folder / "result.json").exists():
-                continue
-            with opened(folder, decision_manifest(loaded, plan, draws, seed, means)) as store:
-                done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
-                study = judged(loaded.case, seed, done, means)
-                if not store.finished:
-                    store.finish(_result(study, done))
-                return study
-        except ClusterRefusedError:
-            raise
-        except CaseError:
-            continue
-    return judged(loaded.case, seed, collect(loaded.case, VERDICT, draws, seed, means, cache), means)
+    plan = decision_plan(loaded.case)
+    if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
+        plan = VERDICT
+    with cached_parts(loaded, plan, draws, seed, means) as parts:
+        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.hash, seed), parts)
+        study = judged(loaded.case, seed, done, means)
+        parts.finish(_result(study, done))
+    return study
 
 
 def _result(study: VerdictStudy, done: Collected) -> dict[str, Any]:

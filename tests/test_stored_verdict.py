@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
-from scenarios.files import load
+from models.outcomes import met
+from scenarios.files import changed, load
 from scenarios.problems import CaseError, Problem
 from scenarios.runs import Store
-from scenarios.study import Means
-from scenarios.study.draws import VERDICT, decision_plan
-from scenarios.study.stored import own_folder, stored_verdict
+from scenarios.study import Means, collect, replicate
+from scenarios.study.draws import AUDIT_EVERY, VERDICT, decision_plan
+from scenarios.study.stored import decide, own_folder, stored_verdict
+from simulator.compiled_engine import CompiledEngine
+from simulator.engines import SimpyEngine
+from simulator.futures import given
+from simulator.laws import LawCheck, check_sums
+from simulator.program import lower
+from simulator.summary import Question
 from tests.case_builder import SMALL_FILE
+from tests.oracles.generate import generate
 
 DRAWS = 12
 
@@ -57,3 +66,66 @@ def test_the_second_time_nothing_is_simulated(loaded):
     first = figures(stored_verdict(loaded, DRAWS, 1, Means()))
     with patch("scenarios.study.draws.simulate_chunk", side_effect=AssertionError("simulated again")):
         assert figures(stored_verdict(loaded, DRAWS, 1, Means())) == first
+
+
+def test_the_verdict_is_taken_from_a_finished_decision_run(loaded):
+    decided = figures(decide(loaded, DRAWS, 1, Means()))
+    with patch("scenarios.study.draws.simulate_chunk", side_effect=AssertionError("simulated again")):
+        assert figures(stored_verdict(loaded, DRAWS, 1, Means())) == decided
+    assert figures(stored_verdict(loaded, DRAWS, 2, Means())) != decided
+
+
+def test_a_kept_run_says_that_it_is_complete(loaded):
+    study = stored_verdict(loaded, DRAWS, 1, Means())
+    with Store.open(own_folder(loaded, VERDICT, DRAWS, 1, Means())) as store:
+        result = store.result()
+    assert result is not None
+    assert (result["probability"], result["accepted_draws"]) == (study.verdict.probability, DRAWS)
+    assert result["promise_kept_in"]["production"] == sum(met(loaded.case, r.arms["production"].figures) for r in study.results)
+
+
+def test_the_decision_run_holds_every_combination_and_every_option():
+    case = load("invoice_processing").case
+    times = dict(zip(decision_plan(case).names(), (n for _, n in decision_plan(case).arms), strict=True))
+    assert len(times) == 1 + 16 + len(case.options)
+    assert times["as_is"] == times["production"] == 2
+    assert [times[f"option:{name}"] for name in case.options] == [2] * len(case.options) != []
+    assert times["pilot"] == times["data+integration+organisation"] == 1
+
+
+def test_what_is_told_on_the_way_ends_with_the_verdict(loaded):
+    middle = np.median([r["mean_cycle_time_days"] for r in figures(stored_verdict(loaded, DRAWS, 1, Means()))[1]])
+    loaded = changed(loaded, {"target.level": f"{middle:.4f} d"})
+    told = []
+    study = stored_verdict(loaded, DRAWS, 1, Means(progress=lambda *words: told.append(words)))
+    kept = sum(met(loaded.case, r.arms["production"].figures) for r in study.results)
+    futures = [words for words in told if words[0] == "futures"]
+    assert 0 < kept < len(study.results)  # else a wrong count could not show
+    assert futures[-1][1:3] == (DRAWS, DRAWS)
+    made = len(futures)  # whole chunks: some draws more than asked for
+    assert futures[-1][3].endswith(f" of {made}")
+    assert kept <= int(futures[-1][3].split()[3]) <= kept + made - DRAWS
+
+
+def broken(_):
+    return (LawCheck("planted", False, 1, 0, ""),)
+
+
+def test_one_draw_in_twenty_is_checked_by_all_laws(loaded):
+    draws = 2 * AUDIT_EVERY + 1
+    assert collect(loaded.case, VERDICT, draws, 1).audited() == 3
+    with patch("scenarios.arms.check_laws", broken):
+        assert collect(loaded.case, VERDICT, draws, 1).broken() == ("planted",)
+        result = replicate(loaded.case, "production", AUDIT_EVERY + 1, 1)
+    assert [r.future for r in result.runs if "planted" in r.laws] == [0, AUDIT_EVERY]
+
+
+def test_who_would_come_after_the_stop_is_not_asked_for():
+    run = generate(5)
+    program = lower(run.workflow, run.begin, run.stop)
+    late = given(program, run.draw, 1, 0, [(run.begin, 0), (run.stop, 0), (run.stop + 5, 0)])
+    question = Question(run.begin, run.stop + 100, np.zeros(len(program.steps), dtype=np.int64))
+    for engine in (SimpyEngine(), CompiledEngine()):
+        summary = engine.summary(program, run.draw, late, question)
+        assert summary.chosen().tolist() == [True, False, False]
+        assert all(law.passed for law in check_sums(summary))

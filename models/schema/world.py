@@ -72,7 +72,9 @@ class System(Strict):
     """An external system called by steps of kind `system`."""
 
     concurrency: int = Field(0, ge=0, le=100_000, description="calls at a time, 0 = no limit")
-    calls_per_minute: Positive | None = Field(None, description="rate limit")
+    calls_per_minute: Positive | None = Field(
+        None, description="rate limit; calls start 60 / it seconds apart, rounded to whole seconds, so more than 120 is no limit"
+    )
     outage: OutageSpec | None = None
     downtime: str | None = Field(None, description="calendar of planned downtime")
     label: str = Field("", description="name on screen")

@@ -24,10 +24,11 @@ PARSERS: dict[str, Callable[[object], float]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Uncertain:
-    """A number in base units (seconds, shares, plain): fixed, or with a quantile function."""
+    """A number in base units (seconds, shares, plain): fixed, or with a quantile function. `counted`: it states trials, not a view."""
 
     fixed: float | None
     inverse: Callable[[ArrayLike], Floats] | None = None
+    counted: bool = False
 
     def quantile(self, u: ArrayLike) -> Floats:
         """Its value at each probability in `u`, same shape."""
@@ -159,7 +160,7 @@ def _counted(dimension: str, fields: Mapping[str, Any]) -> Uncertain:
     if right > tried:
         raise e.ElicitationError(f"more right ({right}) than tried ({tried})")
     a, b = right * effective + 0.5, (tried - right) * effective + 0.5
-    return Uncertain(None, lambda u: e.beta_quantile(u, a, b))
+    return Uncertain(None, lambda u: e.beta_quantile(u, a, b), counted=True)
 
 
 def _normal(dimension: str, parse: Callable[[object], float], fields: Mapping[str, Any]) -> Uncertain:

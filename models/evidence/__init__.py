@@ -1,0 +1,1 @@
+"""Evidence: what files of measurements may say, what each field informs, and their sufficient statistics."""

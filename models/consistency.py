@@ -119,6 +119,7 @@ def _names_of_types(case: schema.CaseFile) -> Iterator[tuple[str, list[str]]]:
         yield from ((place, list(share.types)) for place, share in _inside(step, f"steps.{step.id}", schema.ShareByType))
         if isinstance(step, schema.Ai):
             yield f"steps.{step.id}.type_effect", list(step.type_effect)
+            yield f"steps.{step.id}.type_shift", list(step.type_shift)
 
 
 Kind = TypeVar("Kind")

@@ -5,11 +5,13 @@ Binomial tests fail a right program once in a million seeds; seeds are fixed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models import parameters, process
 from models.conditions import PILOT, PRODUCTION
 from models.parameters import ARMS
 from models.process import Horizon
@@ -247,6 +249,24 @@ def test_defects_and_types_shift_the_logit():
     assert neither[2] - neither[0] == pytest.approx(-0.6)
     pilot = np.log(1 / tables(workflow(tiny(UNTIDY, BY_HAND, **MIXED), PILOT), "ai.wrong")[0][:, -1] - 1)
     assert neither - pilot == pytest.approx([-0.4] * 3)
+
+
+def test_a_types_own_shift_acts_where_the_data_are_live():
+    case = tiny(ai(shift=-0.4, type_shift={"b": -0.5}), BY_HAND, **MIXED)
+    at = {on: np.log(1 / tables(workflow(case, on), "ai.wrong")[0][:, -1] - 1) for on in (PILOT, frozenset({"data"}))}
+    assert at[frozenset({"data"})] - at[PILOT] == pytest.approx([-0.4, -0.9, -0.4])
+
+
+def test_evidence_may_speak_of_a_type_that_the_case_file_does_not():
+    """Columns beyond the case file's parameters, as a fit leaves them, act like stated ones."""
+    case = tiny(ai(), BY_HAND, **MIXED)
+    draws = parameters.sample(case, 1, None)
+    fit = {"type_effect.b": -1.0, "type_shift.a": 0.3}
+    extra = {f"steps.ai.{name}": dict.fromkeys(ARMS, np.asarray([x])) for name, x in fit.items()}
+    fitted = replace(draws, values={**draws.values, **extra})
+    flow = process.build(case, process.arm_columns(fitted, PRODUCTION), HORIZON)
+    stated = tiny(ai(type_effect={"b": -1.0}, type_shift={"a": 0.3}), BY_HAND, **MIXED)
+    assert tables(flow, "ai.wrong")[0] == pytest.approx(tables(workflow(stated, PRODUCTION), "ai.wrong")[0])
 
 
 def test_a_live_mix_of_types_does_not_move_the_pilots_accuracy():

@@ -21,6 +21,7 @@ NOT_SHIPPED = {
     ("Empirical", "source", "elicited"): "as above",
     ("Empirical", "source", "benchmark"): "no source gives the quantiles of a single firm",
     ("Parameter", "grade", "U"): "a figure of an uncertain source is not shipped",
+    ("Ai", "type_shift"): "nobody measured one for the examples; evidence brings it: tests/test_fit_accuracy.py",
     ("Target", "statistic", "median"): "three scenarios hold three statistics at most; tests/test_outcomes.py",
     ("Target", "statistic", "p90"): "as above",
 }

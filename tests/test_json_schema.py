@@ -17,7 +17,7 @@ from scenarios.files import find
 from tests.case_builder import SMALL_FILE, small
 from tests.test_cli import run
 
-USER_NAMED = ("sources", "calendars", "types", "type_effect", "teams", "systems", "places", "quality")
+USER_NAMED = ("sources", "calendars", "types", "type_effect", "type_shift", "teams", "systems", "places", "quality")
 """Tables whose keys the user chooses."""
 
 

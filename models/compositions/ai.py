@@ -121,14 +121,14 @@ def _quality_marks(step: schema.Ai, defects: tuple[bool, ...]) -> list[str]:
 def accuracy_by_quality(build: Builder, step: schema.Ai) -> dict[tuple[bool, ...], Floats]:
     """Accuracy per combination of data defects: shape (draws, types, weeks), week 0 as week 1.
 
-    On the logit scale: type + shift (data live) + scope penalty (types never piloted) + defects − drift (data live). The intercept
-    is solved so that the pilot's mix of piloted types and defects has exactly the pilot's accuracy.
+    On the logit scale: type + shift and the type's own shift (data live) + scope penalty (types never piloted) + defects − drift
+    (data live). The intercept is solved so that the pilot's mix of piloted types and defects has exactly the pilot's accuracy.
     """
     at = build.scope(step)
     data = at.on("data")[:, None, None]
     penalty = np.asarray([not t.piloted for t in build.case.types.values()]) * at.column("scope_penalty")[:, None]
-    base = _intercept(build, step)[:, None] + _type_effects(build, step) + penalty
-    live = base[:, :, None] + data * at.column("shift")[:, None, None]
+    base = _intercept(build, step)[:, None] + _by_type(build, step, "type_effect") + penalty
+    live = base[:, :, None] + data * (at.column("shift")[:, None] + _by_type(build, step, "type_shift"))[:, :, None]
     if step.drift is not None:
         d = at.into("drift")
         lost = weeks.drift(d.column("logit_drop"), d.column("midpoint_week"), d.column("scale_weeks"), build.weeks)
@@ -136,10 +136,11 @@ def accuracy_by_quality(build: Builder, step: schema.Ai) -> dict[tuple[bool, ...
     return {defects: expit(live + effect[:, None, None]) for defects, effect in _defect_effects(build, step).items()}
 
 
-def _type_effects(build: Builder, step: schema.Ai) -> Floats:
-    at = build.scope(step).into("type_effect")
+def _by_type(build: Builder, step: schema.Ai, name: str) -> Floats:
+    """A logit difference of each type, shape (draws, types): 0 for a type that neither the case file nor evidence speaks of."""
+    at = build.scope(step).into(name)
     zero = np.zeros_like(build.root.on("data"))
-    return np.stack([at.column(t) if t in step.type_effect else zero for t in build.types], axis=1)
+    return np.stack([at.now.get(f"{at.path}.{t}", zero) for t in build.types], axis=1)
 
 
 def _defect_effects(build: Builder, step: schema.Ai) -> dict[tuple[bool, ...], Floats]:
@@ -173,7 +174,7 @@ def _intercept(build: Builder, step: schema.Ai) -> Floats:
 def _pilot_weights(build: Builder, step: schema.Ai) -> list[tuple[Floats, Floats]]:
     """(logit offset, weight) per combination of defects in the pilot; arrays of shape (draws, types), weights sum to 1."""
     pilot = replace(build, root=build.root.as_in_pilot())
-    mix, effects = _mix(pilot, step), _type_effects(pilot, step)
+    mix, effects = _mix(pilot, step), _by_type(pilot, step, "type_effect")
     return [(effects + effect[:, None], mix[defects]) for defects, effect in _defect_effects(pilot, step).items()]
 
 

@@ -62,6 +62,9 @@ class Ai(StepBase):
         default_factory=dict, description="logit difference of a type from the pilot's accuracy"
     )
     shift: Logit = Field(description="logit shift from pilot to production (cause data)")
+    type_shift: dict[str, Logit] = Field(
+        default_factory=dict, description="what a type's shift is beyond `shift`, on the logit scale (cause data)"
+    )
     scope_penalty: Logit = Field(description="logit shift of types never piloted")
     quality: dict[Name, Quality] = Field(default_factory=dict, max_length=6, description="defects of the data")
     drift: Drift | None = Field(None, description="loss of accuracy over the weeks (cause data)")

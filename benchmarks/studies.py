@@ -15,6 +15,7 @@ from scenarios.study.draws import decision_plan
 from scenarios.study.today import median_baseline
 from simulator import kernel
 from simulator.compiled_engine import CompiledEngine
+from simulator.engines import engine_of
 
 PAIRS = 80
 DRAWS = 4
@@ -53,7 +54,7 @@ def _common_numbers() -> Row:
 
 def _beside_the_kernel() -> Row:
     """Share of a decision run's CPU time outside compiled code, once arms are lowered."""
-    case, engine = load("invoice_processing").case, CompiledEngine()
+    case, engine = load("invoice_processing").case, engine_of("compiled")
     plan = decision_plan(case)
     arms = Arms(case, parameters.sample(case, 7, range(DRAWS + 1))).prepare([*(arm for arm, _ in plan.arms), "as_is"])
     inside = [0.0]

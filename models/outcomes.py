@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +62,7 @@ class _Chosen:
 
     @classmethod
     def of(cls, run: Summary, seconds: Ints) -> _Chosen:
-        mine = np.flatnonzero(run.chosen())
+        mine = np.flatnonzero(run.chosen)
         return cls(run.program, seconds[mine], run.marks[mine], run.groups[mine], run.ended[mine] != OPEN, run.future.type[mine])
 
     def with_any(self, names: list[str]) -> Mask:
@@ -71,7 +73,7 @@ class _Chosen:
 
 def outcome(case: schema.CaseFile, run: Summary, horizon: Horizon, costs: Mapping[str, float]) -> Outcome:
     """The outcome of one run. `costs`: the money columns of this draw (see `case_costs`)."""
-    seconds = run.cycle_seconds()
+    seconds = run.cycle_seconds
     mine = _Chosen.of(run, seconds)
     cases, pools, shares = max(1, len(mine.seconds)), run.pool_weeks(), _shares(case, mine)
     handled = mine.with_any([handled_mark(s.id) for s in case.steps if isinstance(s, schema.Ai)])
@@ -82,7 +84,7 @@ def outcome(case: schema.CaseFile, run: Summary, horizon: Horizon, costs: Mappin
         step_days,
         step_visits,
         dict(zip(case.types, _mean_by(mine.kinds, mine.seconds, len(case.types)), strict=True)),
-        _by_arrival_week(seconds, run.future.arrival, horizon.last_week),
+        _by_arrival_week(seconds, run.future.day, horizon.last_week),
         dict(zip(("ai", "manual"), _mean_by((~handled).astype(np.int64), mine.seconds, 2), strict=True)),
         {p.name: p.utilisation for p in pools},
         {p.name: p.mean_queue for p in pools},
@@ -91,6 +93,7 @@ def outcome(case: schema.CaseFile, run: Summary, horizon: Horizon, costs: Mappin
     )
 
 
+DAYS_A_WEEK = WEEK // DAY
 TOUCHED, REVIEWED = 1, 2
 """Groups of steps: served by a team; a review."""
 
@@ -103,17 +106,22 @@ def question(case: schema.CaseFile, program: Program, horizon: Horizon) -> Quest
     return Question((horizon.first_week - 1) * WEEK, horizon.last_week * WEEK, groups)
 
 
-def _by_arrival_week(seconds: Ints, arrival: Ints, last: int) -> dict[int, float]:
-    """Mean cycle days by week of arrival, from the first week after go-live."""
-    known = np.flatnonzero((arrival >= 0) & (arrival < last * WEEK))
-    return dict(enumerate(_mean_by(arrival[known] // WEEK, seconds[known], last), start=1))
+def _by_arrival_week(seconds: Ints, day: Ints, last: int) -> dict[int, float]:
+    """Mean cycle days by week of arrival, from the first week after go-live; cases are in the order of their days."""
+    first = np.searchsorted(day, DAYS_A_WEEK * np.arange(last + 1))
+    total = np.diff(np.append(0, np.cumsum(seconds))[first])
+    return dict(enumerate(_means(total, np.diff(first)), start=1))
+
+
+def _means(total: NDArray[Any], count: Ints) -> list[float]:
+    """Mean days of sums of seconds; not a number where nothing was summed."""
+    return [float(t / n / DAY) if n else float("nan") for t, n in zip(total.tolist(), count.tolist(), strict=True)]
 
 
 def _mean_by(group: Ints, seconds: Ints, groups: int) -> list[float]:
     """Mean days of each group; not a number for an empty one."""
     count = np.bincount(group, minlength=groups)
-    total = np.bincount(group, weights=seconds, minlength=groups)  # exact: whole numbers below 2^53
-    return [float(t / n / DAY) if n else float("nan") for t, n in zip(total, count.tolist(), strict=True)]
+    return _means(np.bincount(group, weights=seconds, minlength=groups), count)  # exact: whole numbers below 2^53
 
 
 def _mean_days(seconds: Ints) -> float:
@@ -122,14 +130,25 @@ def _mean_days(seconds: Ints) -> float:
 
 def _cycle_figures(case: schema.CaseFile, seconds: Ints) -> dict[str, float]:
     limit = units.seconds(case.target.within) if case.target.within else case.target.level_in_base_units()
-    median, p90 = np.quantile(seconds, [0.5, 0.9]) if len(seconds) else (float("nan"),) * 2
+    ordered = np.sort(seconds)
+    within = float(np.searchsorted(ordered, limit, side="right")) / len(seconds) if len(seconds) else float("nan")
     return {
         "mean_cycle_time_days": _mean_days(seconds),
-        "median_cycle_time_days": float(median / DAY),
-        "p90_cycle_time_days": float(p90 / DAY),
-        "share_within_target": float(np.mean(seconds <= limit)) if len(seconds) else float("nan"),
+        "median_cycle_time_days": _quantile(ordered, 0.5) / DAY,
+        "p90_cycle_time_days": _quantile(ordered, 0.9) / DAY,
+        "share_within_target": within,
         "cases": float(len(seconds)),
     }
+
+
+def _quantile(ordered: Ints, share: float) -> float:
+    """As numpy.quantile gives it (linear between neighbours), of values in order; not a number if there are none."""
+    if not len(ordered):
+        return float("nan")
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    a, b, t = int(ordered[below]), int(ordered[min(below + 1, len(ordered) - 1)]), place - below
+    return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t
 
 
 def target_value(case: schema.CaseFile, figures: Mapping[str, float]) -> float:
@@ -205,11 +224,16 @@ def _days(run: Summary, cases: int) -> dict[str, float]:
     return days
 
 
+@lru_cache(maxsize=64)
+def _owners(step_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """The step of the case file to which each step of the workflow belongs."""
+    return tuple(name.split(".")[0] for name in step_ids)
+
+
 def _by_step(run: Summary, cases: int) -> tuple[dict[str, float], dict[str, float]]:
     """Mean days a case by step of the case file, and mean visits a case by step of the workflow."""
     by_step = run.seconds.sum(axis=(1, 2)) / cases / DAY
     step_days: dict[str, float] = {}
-    for name, days in zip(run.program.step_ids, by_step.tolist(), strict=True):
-        owner = name.split(".")[0]
+    for owner, days in zip(_owners(run.program.step_ids), by_step.tolist(), strict=True):
         step_days[owner] = step_days.get(owner, 0.0) + days
     return step_days, dict(zip(run.program.step_ids, (run.visits / cases).tolist(), strict=True))

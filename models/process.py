@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from models import schema, weeks
 from models.compositions import ai, approval, basic, desk, system
 from models.compositions.build import Builder, interruption
 from models.parameters import Draws, Scope
-from models.schema import Cause
+from models.schema import Cause, Weekday
 from simulator import workflow as w
 from simulator.clock import DAY, WEEK, Calendar, parse_hours, public_holidays, weekly
 from simulator.distributions import Lognormal
@@ -144,12 +145,17 @@ def compose(build: Builder, step: schema.Step) -> list[w.Step]:
 def calendar(case: schema.CaseFile, name: str, horizon: Horizon) -> Calendar:
     """A calendar of the case over a horizon. Raises ValueError for an unknown holiday country or bad hours."""
     spec = case.calendars[name]
-    windows = [parse_hours(h) for h in spec.hours]
-    days = range(horizon.begin // DAY, -(-horizon.stop // DAY) + 1)
-    return weekly(
-        dict.fromkeys(spec.days, windows), case.go_live, horizon.begin, horizon.stop,
-        closed_dates(case, spec, days), name,
-    )  # fmt: skip
+    closed = closed_dates(case, spec, range(horizon.begin // DAY, -(-horizon.stop // DAY) + 1))
+    return _calendar(tuple(spec.days), tuple(spec.hours), case.go_live, horizon.begin, horizon.stop, closed, name)
+
+
+@lru_cache(maxsize=256)
+def _calendar(
+    days: tuple[Weekday, ...], hours: tuple[str, ...], go_live: date, begin: int, stop: int, closed: frozenset[date], name: str
+) -> Calendar:
+    """One object for all arms, so that they can tell by identity that their hours are the same."""
+    windows = [parse_hours(h) for h in hours]
+    return weekly(dict.fromkeys(days, windows), go_live, begin, stop, closed, name)
 
 
 def closed_dates(case: schema.CaseFile, spec: schema.CalendarSpec, days: range) -> frozenset[date]:

@@ -16,7 +16,7 @@ from models.process import Horizon
 from models.schema import CaseFile, Cause
 from scenarios.files import option_case
 from simulator.engines import Engine
-from simulator.futures import Drawn, Future, realise, same_arrivals
+from simulator.futures import Future, Shared, realise, same_arrivals
 from simulator.laws import LawCheck, check_laws, check_sums
 from simulator.program import Program, lower
 from simulator.summary import Question
@@ -75,6 +75,10 @@ class Arms:
                 self.known[name_of(arm)] = self._lowered(arm)
         return self
 
+    def longest(self) -> Program:
+        """The program of an arm with the longest run: the cases of the others may be among its cases."""
+        return max((lowered.program for lowered in self.known.values()), key=lambda p: p.stop - p.begin)
+
     def _lowered(self, arm: ArmKey) -> LoweredArm:
         case, draws = self.case, self.draws
         if isinstance(arm, str) and arm.startswith(OPTION):
@@ -95,7 +99,7 @@ class OneFuture:
     number: int
     engine: Engine
     seen: list[tuple[Program, Future]] = field(default_factory=list)
-    drawn: Drawn = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
     def program(self, arm: str, unlocated: Mapping[str, float]) -> Program:
         """The arm's program for this draw. `unlocated`: step -> days per visit."""
@@ -105,11 +109,13 @@ class OneFuture:
     def future(self, arm: str) -> Future:
         """What happens in this future whatever the cases do."""
         program = self.arms.known[arm].program
-        for known, future in self.seen:
-            if known is program:
-                return future
-        like = next((f for known, f in self.seen if same_arrivals(known, program, self.row)), None)
-        self.seen.append((program, realise(program, self.row, self.arms.draws.seed, self.number, like, self.drawn)))
+        if not self.seen:
+            self._realise(self.arms.longest())
+        return next((f for known, f in self.seen if known is program), None) or self._realise(program)
+
+    def _realise(self, program: Program) -> Future:
+        like = next((f for known, f in self.seen if same_arrivals(program, known, self.row)), None)
+        self.seen.append((program, realise(program, self.row, self.arms.draws.seed, self.number, like, self.shared)))
         return self.seen[-1][1]
 
     def outcome(self, arm: str, unlocated: Mapping[str, float], laws: list[LawCheck] | None = None) -> Outcome:

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
 MINUTE = 60
 HOUR = 3_600
 DAY = 86_400
@@ -63,6 +66,11 @@ class Calendar:
                 merged.append([start, end])
         return cls(tuple(w[0] for w in merged), tuple(w[1] for w in merged), name)
 
+    def within(self, begin: int, stop: int) -> tuple[tuple[int, int], ...]:
+        """The windows as far as they lie in [begin, stop)."""
+        windows = zip(self.starts, self.ends, strict=True)
+        return tuple((max(start, begin), min(end, stop)) for start, end in windows if start < stop and end > begin)
+
     def is_open(self, second: int) -> bool:
         i = bisect_right(self.starts, second) - 1
         return i >= 0 and second < self.ends[i]
@@ -106,6 +114,17 @@ class Calendar:
             return NEVER
         i = bisect_left(self._open_before, target, lo=1) - 1  # the first window whose cumulative end reaches the target
         return self.starts[i] + target - self._open_before[i]
+
+
+def open_until(clock: Calendar, seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`Calendar.open_until` for an array of seconds."""
+    if not clock.starts:
+        return np.zeros_like(seconds)
+    starts, ends = np.asarray(clock.starts), np.asarray(clock.ends)
+    before = np.concatenate([[0], np.cumsum(ends - starts)])
+    i = np.searchsorted(starts, seconds, side="right") - 1
+    inside = np.minimum(seconds, ends[np.maximum(i, 0)]) - starts[np.maximum(i, 0)]
+    return np.where(i < 0, 0, before[np.maximum(i, 0)] + inside)
 
 
 def always(begin: int, stop: int, name: str = "always") -> Calendar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from simulator import kernel as k
 from simulator.clock import NEVER, Calendar
 from simulator.draws import case_entity, key_of, purpose_of
-from simulator.futures import Capacity, Future
+from simulator.futures import Future
 from simulator.ledger import OPEN, Ledger, from_packed
-from simulator.prefix import GO_LIVE, Prefix, restore, take
+from simulator.prefix import GO_LIVE, Prefix, Structure, restore, same_structure, take
 from simulator.program import F, Op, Program
 from simulator.summary import Question, Summary, week_edges
 
@@ -35,10 +36,13 @@ class Packed:
     header: Ints
     tables: Ints
     calendars: tuple[Ints, ...]
+    structure: Structure
+    forks: bool
+    """Whether rows may change once they are written: those of a branch turn out to lie off the longest path."""
 
     @classmethod
-    def of(cls, program: Program) -> Packed:
-        """Raises ValueError for a workflow with too many steps or too long a run for the ledger's row."""
+    def of(cls, program: Program, others: Iterable[Packed] = ()) -> Packed:
+        """`others`: one with the same structure shares its number. Raises ValueError for a workflow with too many steps or too long a run for the ledger's row."""
         steps, pools = len(program.steps), len(program.pools)
         if steps > MAX_STEPS or program.stop - program.begin >= 2**31:
             raise ValueError(f"a workflow has at most {MAX_STEPS} steps and a run at most 2^31 seconds")
@@ -55,7 +59,10 @@ class Packed:
         header[[k.H_STEPS, k.H_TYPES, k.H_POOLS, k.H_QUEUES]] = steps, len(program.workflow.types), pools, pools + len(batches)
         header[[k.H_BEGIN, k.H_STOP, k.H_CALENDARS]] = program.begin, program.stop, len(program.calendars)
         header[k.H_VISIT_WORDS] = -(-steps // 4)
-        return cls(program, header, np.concatenate(blocks), tuple(_windows(c) for c in program.calendars))
+        same = (other.structure for other in others if same_structure(other.program, program))
+        structure = next(same, None) or Structure()
+        forks = bool((program.steps[:, F.OP] == Op.FORK).any())
+        return cls(program, header, np.concatenate(blocks), tuple(_windows(c) for c in program.calendars), structure, forks)
 
 
 def _windows(calendar: Calendar) -> Ints:
@@ -63,30 +70,17 @@ def _windows(calendar: Calendar) -> Ints:
     return np.asarray([*calendar.starts, *calendar.ends, *calendar.open_before], dtype=np.int64)
 
 
-def _open_time(capacity: Capacity) -> tuple[Ints, int]:
-    """The windows in which at least one unit is present, in the form of `_windows`, and their number."""
-    starts, ends = np.asarray(capacity.starts, dtype=np.int64), np.asarray(capacity.ends, dtype=np.int64)
-    apart = starts[1:] != ends[:-1]
-    starts, ends = starts[np.append(True, apart)[: len(starts)]], ends[np.append(apart, True)[: len(ends)]]
-    return np.concatenate([starts, ends, [0], np.cumsum(ends - starts)]), len(starts)
-
-
-def _segments(capacity: Capacity) -> Ints:
-    return np.asarray([*capacity.starts, *capacity.ends, *capacity.units], dtype=np.int64)
-
-
 def pack_future(packed: Packed, future: Future) -> tuple[Ints, Ints]:
     """A directory (offset in the block, windows) of all calendars, then the first absence of each step; and the block.
 
     Calendars are the program's own, the open time and the capacity of each pool, the outages of each endpoint, absences.
     """
-    opens = [_open_time(c) for c in future.capacity]
     away = [calendar for calendars in future.absent.values() for calendar in calendars]
     blocks = [
-        *packed.calendars, *(windows for windows, _ in opens), *map(_segments, future.capacity), *map(_windows, future.down), *map(_windows, away),
+        *packed.calendars, *(c.open_rows for c in future.capacity), *(c.segments.ravel() for c in future.capacity), *map(_windows, future.down), *map(_windows, away),
     ]  # fmt: skip
     counts = [
-        *(len(c.starts) for c in packed.program.calendars), *(n for _, n in opens),
+        *(len(c.starts) for c in packed.program.calendars), *(c.open_windows.shape[1] for c in future.capacity),
         *(len(c.starts) for c in future.capacity), *(len(c.starts) for c in (*future.down, *away)),
     ]  # fmt: skip
     absent, first = np.full(len(packed.program.steps), -1, dtype=np.int64), len(blocks) - len(away)
@@ -103,8 +97,14 @@ def pack_cases(future: Future) -> Ints:
     cases = np.empty((len(future), k.I_WIDTH), dtype=np.int64)
     cases[:, k.I_ENTITY] = case_entity(future.day, future.ordinal).astype(np.int64)
     cases[:, k.I_KIND], cases[:, k.I_ARRIVAL] = (future.type << 32) | future.cluster, future.arrival
-    cases[:, k.I_ORDER] = np.argsort(future.arrival, kind="stable")
+    cases[:, k.I_ORDER] = _order(future.arrival - future.begin)
     return cases.ravel()
+
+
+def _order(second: Ints) -> Ints:
+    """The stable order of seconds from 0 on: second and place in one number sort faster than an index does."""
+    bits = len(second).bit_length()
+    return np.sort((second << bits) | np.arange(len(second))) & ((1 << bits) - 1)
 
 
 class Workspace:
@@ -113,9 +113,13 @@ class Workspace:
     def __init__(self) -> None:
         self.tokens, self.queue, self.events, self.rows = 1_024, 512, 2_048, 65_536
         self.M, self.D = np.empty(0, dtype=np.int64), np.empty(0)
+        self._cases: tuple[Ints | None, int] = (None, 0)  # which cases the memory holds, and where
+        self._rows_at = 0
+        self.rows_of: Prefix | None = None
+        """The state at go-live whose rows are the first ones in memory: later runs only add rows behind them."""
 
-    def load(self, packed: Packed, slots: NDArray[np.float64], future: Future, cases: Ints) -> None:
-        """Lays out everything for a run: header, program, cases, empty queues, future."""
+    def load(self, packed: Packed, slots: NDArray[np.float64], future: Future, cases: Ints, empty: bool = True) -> None:
+        """Lays out everything for a run: header, program, cases, future; and, if `empty`, that nothing has happened yet."""
         header = packed.header.copy()
         queues, n = int(header[k.H_QUEUES]), len(future)
         sizes = (
@@ -127,7 +131,9 @@ class Workspace:
         base = at["future"] + len(directory)
         directory[: len(directory) - len(packed.program.steps) : 2] += base
         if len(self.M) < base + len(block):
-            self.M = np.empty(base + len(block), dtype=np.int64)
+            self.M, self._cases, self.rows_of = np.empty(base + len(block), dtype=np.int64), (None, 0), None
+        if self._rows_at != at["rows"]:
+            self._rows_at, self.rows_of = at["rows"], None
         if len(self.D) < len(slots) + n:
             self.D = np.empty(len(slots) + n)
         header[[k.H_SEED_LOW, k.H_SEED_HIGH]], header[k.H_NUMBER], header[k.H_CASES] = key_of(future.seed), future.number, n
@@ -139,9 +145,12 @@ class Workspace:
         header[k.H_ABSENT], header[k.H_FREE] = base - len(packed.program.steps), k.NOBODY
         m = self.M
         m[: len(header)], m[len(header) : at["cases"]] = header, packed.tables
-        m[at["cases"] : at["seen"]], m[at["seen"] : at["ends"]] = cases, 0
-        m[at["ends"] : at["pools"]].reshape(n, k.END_WIDTH)[:] = (OPEN << 16) | NO_RESULT, 0
-        m[at["pools"] : at["queues"]].reshape(queues, k.Q_WIDTH)[:] = _EMPTY_POOL
+        if self._cases[0] is not cases or self._cases[1] != at["cases"]:
+            m[at["cases"] : at["seen"]], self._cases = cases, (cases, at["cases"])
+        if empty:
+            m[at["seen"] : at["ends"]] = 0
+            m[at["ends"] : at["pools"]].reshape(n, k.END_WIDTH)[:] = (OPEN << 16) | NO_RESULT, 0
+            m[at["pools"] : at["queues"]].reshape(queues, k.Q_WIDTH)[:] = _EMPTY_POOL
         m[at["future"] : base], m[base : base + len(block)] = directory, block
         self.D[: len(slots)], self.D[len(slots) : len(slots) + n] = slots, future.ratio
 
@@ -158,10 +167,14 @@ class Workspace:
         else:
             raise RuntimeError(f"the compiled engine stopped with status {status}")
 
+    def end_words(self) -> Ints:
+        """Second and result in one word, and final marks, of each case, shape (cases, 2); a view that the next run overwrites."""
+        at, n = int(self.M[k.H_ENDS_AT]), int(self.M[k.H_CASES])
+        return self.M[at : at + k.END_WIDTH * n].reshape(n, k.END_WIDTH)
+
     def ends(self) -> Ints:
         """Second, result (-1: none) and final marks of each case, shape (cases, 3)."""
-        at, n = int(self.M[k.H_ENDS_AT]), int(self.M[k.H_CASES])
-        words = self.M[at : at + k.END_WIDTH * n].reshape(n, k.END_WIDTH)
+        words = self.end_words()
         result = words[:, 0] & NO_RESULT
         return np.column_stack([words[:, 0] >> 16, np.where(result == NO_RESULT, -1, result), words[:, 1]])
 
@@ -190,7 +203,7 @@ class CompiledEngine:
         """The packed structure, shared by all draws of a lowered workflow."""
         key = id(program.steps)  # kept alive by the Packed that holds it
         if key not in self._packed:
-            self._packed[key] = Packed.of(program)
+            self._packed[key] = Packed.of(program, self._packed.values())
             if len(self._packed) > KEPT_PROGRAMS:
                 self._packed.popitem(last=False)
         return self._packed[key]
@@ -201,8 +214,10 @@ class CompiledEngine:
         if self._cases is None or self._cases[0] is not future.arrival:
             self._cases, self._prefixes = (future.arrival, pack_cases(future)), []
         while True:
-            self.space.load(packed, slots, future, self._cases[1])
-            status = self._until_go_live(program, slots, future) if program.begin < GO_LIVE < program.stop else k.RUNNING
+            passes = program.begin < GO_LIVE < program.stop
+            known = next((p for p in self._prefixes if p.fits(packed.structure, slots, future)), None) if passes else None
+            self.space.load(packed, slots, future, self._cases[1], empty=known is None)
+            status = self._until_go_live(packed, slots, future, known) if passes else k.RUNNING
             if status == k.RUNNING:
                 status = k.run(self.space.M, self.space.D, program.stop)
             if status == k.DONE:
@@ -210,15 +225,17 @@ class CompiledEngine:
             self.space.grow(status)
             self._prefixes = []
 
-    def _until_go_live(self, program: Program, slots: NDArray[np.float64], future: Future) -> int:
+    def _until_go_live(self, packed: Packed, slots: NDArray[np.float64], future: Future, known: Prefix | None) -> int:
         """Takes the state at go-live over from an arm that is the same until then, or reaches it and keeps it. Returns the status."""
-        known = next((p for p in self._prefixes if p.fits(program, slots, future)), None)
         if known is not None:
-            restore(known, self.space.M)
+            restore(known, self.space.M, self.space.rows_of is known and not packed.forks)
+            self.space.rows_of = known
             return k.RUNNING
+        self.space.rows_of = None
         status = int(k.run(self.space.M, self.space.D, GO_LIVE))
         if status == k.RUNNING and len(self._prefixes) < KEPT_PREFIXES:
-            self._prefixes.append(take(program, slots, future, self.space.M))
+            self.space.rows_of = take(packed.program, packed.structure, slots, future, self.space.M)
+            self._prefixes.append(self.space.rows_of)
         return status
 
     def ledger(self, program: Program, draw: int, future: Future) -> Ledger:
@@ -256,8 +273,8 @@ def _summary(program: Program, draw: int, future: Future, question: Question, sp
     sums[at[0] : at[1]] = question.groups
     k.tally(space.M, sums)
     seconds, visits, work, busy, queue, groups = (sums[a:b] for a, b in pairwise(at[1:]))
-    ends = space.ends()
+    ends = space.end_words()
     return Summary(
-        program, draw, future, question, ends[:, 0], ends[:, 2], groups, seconds.reshape(steps, 2, 3), visits, work,
+        program, draw, future, question, ends[:, 0] >> 16, ends[:, 1].copy(), groups, seconds.reshape(steps, 2, 3), visits, work,
         busy.reshape(pools, weeks), queue.reshape(pools, weeks),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.clock import Calendar
+from simulator.clock import open_until
 from simulator.futures import Future
 from simulator.program import F, Op, Program
 
@@ -146,14 +146,3 @@ def _closed_seconds(program: Program, future: Future, columns: dict[str, NDArray
         entered = columns["entered"][mine]
         closed[mine] = until[mine] - entered - (open_until(clock, until[mine]) - open_until(clock, entered))
     return closed
-
-
-def open_until(clock: Calendar, seconds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`Calendar.open_until` for an array of seconds."""
-    if not clock.starts:
-        return np.zeros_like(seconds)
-    starts, ends = np.asarray(clock.starts), np.asarray(clock.ends)
-    before = np.concatenate([[0], np.cumsum(ends - starts)])
-    i = np.searchsorted(starts, seconds, side="right") - 1
-    inside = np.minimum(seconds, ends[np.maximum(i, 0)]) - starts[np.maximum(i, 0)]
-    return np.where(i < 0, 0, before[np.maximum(i, 0)] + inside)

@@ -22,12 +22,19 @@ Floats = NDArray[np.float64]
 GO_LIVE = 0
 
 
+class Structure:
+    """Stands for all programs that differ in their slots alone; knows the slots that a step reads before go-live."""
+
+    def __init__(self) -> None:
+        self.slots_of: dict[int, list[int]] = {}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prefix:
     """The state at go-live. `needed`: slots that were read · `reach`: second up to which the capacity of each pool was read ·
     `called`: endpoints that some case called · `gates`: gates that some case passed."""
 
-    program: Program
+    structure: Structure
     slots: Floats
     future: Future
     header: Ints
@@ -37,15 +44,14 @@ class Prefix:
     called: tuple[int, ...]
     gates: tuple[str, ...]
 
-    def fits(self, program: Program, slots: Floats, future: Future) -> bool:
+    def fits(self, structure: Structure, slots: Floats, future: Future) -> bool:
         """Whether a run would be in the same state at go-live."""
         mine, other = self.future, future
         return (
-            mine.arrival is other.arrival
+            self.structure is structure
+            and mine.arrival is other.arrival
             and (mine.seed, mine.number, mine.stop) == (other.seed, other.number, other.stop)
-            and self.slots.shape == slots.shape
             and np.array_equal(self.slots[self.needed], slots[self.needed])
-            and _same_structure(self.program, program)
             and all(_same_until(a, b, t) for a, b, t in zip(mine.capacity, other.capacity, self.reach.tolist(), strict=True))
             and self._same_surroundings(other)
         )
@@ -57,7 +63,7 @@ class Prefix:
         )
 
 
-def _same_structure(a: Program, b: Program) -> bool:
+def same_structure(a: Program, b: Program) -> bool:
     """Whether two programs differ in their slots alone."""
     if a.steps is b.steps:
         return True
@@ -76,6 +82,7 @@ def _same_structure(a: Program, b: Program) -> bool:
     )
     return (
         (a.begin, a.stop, a.step_ids, a.marks, a.results) == (b.begin, b.stop, b.step_ids, b.marks, b.results)
+        and a.slot_names == b.slot_names
         and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in tables)
         and a.calendars == b.calendars
     )
@@ -93,7 +100,7 @@ def _clipped(capacity: Capacity, second: int) -> list[tuple[int, int, int]]:
     return [(start, min(end, second), units) for start, end, units in rows if start < second]
 
 
-def take(program: Program, slots: Floats, future: Future, M: Ints) -> Prefix:  # noqa: N803 – the kernel's memory
+def take(program: Program, structure: Structure, slots: Floats, future: Future, M: Ints) -> Prefix:  # noqa: N803 – the kernel's memory
     """The state that the kernel has reached at go-live."""
     seen, rows = int(M[k.H_SEEN_AT]), int(M[k.H_ROWS_AT])
     entered = np.flatnonzero(M[seen : seen + len(program.steps)])
@@ -102,13 +109,16 @@ def take(program: Program, slots: Floats, future: Future, M: Ints) -> Prefix:  #
     ops, ids = program.steps[entered, F.OP], program.step_ids
     called = tuple(np.unique(program.steps[entered[ops == int(Op.ATTEMPTS)], F.A]).tolist())
     gates = tuple(ids[i] for i in entered[ops == int(Op.GATE)])
-    return Prefix(program, slots, future, header, state, _needed(program, entered), _reach(program, M), called, gates)
+    return Prefix(
+        structure, slots, future, header, state, _needed(program, structure.slots_of, entered), _reach(program, M), called, gates
+    )
 
 
-def restore(prefix: Prefix, M: Ints) -> None:  # noqa: N803
-    """Puts the state into a memory that is laid out for another arm, with the same space."""
+def restore(prefix: Prefix, M: Ints, rows_are_there: bool = False) -> None:  # noqa: N803
+    """Puts the state into a memory that is laid out for another arm, with the same space. `rows_are_there`: all but the rows."""
     seen = int(M[k.H_SEEN_AT])
-    M[seen : seen + len(prefix.state)] = prefix.state
+    words = int(M[k.H_ROWS_AT]) - seen if rows_are_there else len(prefix.state)
+    M[seen : seen + words] = prefix.state[:words]
     M[k.H_NEXT_CASE : k.H_SEEN_AT] = prefix.header
 
 
@@ -132,13 +142,13 @@ def _reach(program: Program, M: Ints) -> Ints:  # noqa: N803
     return reach
 
 
-def _needed(program: Program, entered: Ints) -> NDArray[np.bool_]:
-    """The slots that the steps entered read before go-live."""
+def _needed(program: Program, slots_of: dict[int, list[int]], entered: Ints) -> NDArray[np.bool_]:
+    """The slots that the steps entered read before go-live; those of a step are found once and kept in `slots_of`."""
     needed = np.zeros(program.slots.shape[1], dtype=np.bool_)
     for gap in program.pools[:, 1]:
         needed[gap : gap + 1] |= gap >= 0
-    for i in entered:
-        needed[_slots_of(program, int(i))] = True
+    for i in entered.tolist():
+        needed[slots_of[i] if i in slots_of else slots_of.setdefault(i, _slots_of(program, i))] = True
     return needed
 
 

@@ -104,7 +104,7 @@ class Program:
     rules: required, forbidden, first target, targets, first table · targets: step numbers of branches and forks ·
     mark_rules: required, forbidden, chance · chances: table, volume slot, pool, load slot, calendar, age slot, shared slot ·
     tables: slot, type stride, week stride, weeks · distributions: kind, slot, nodes, kink slot ·
-    pools: endpoint (-1 for a team), gap slot · endpoints: pool (-1 if unlimited) · slots: (draws, slots).
+    pools: endpoint (-1 for a team), gap slot · endpoints: pool (-1 if unlimited) · slots: (draws, slots) · accounts: what a step's own time is booked as, by step.
     """
 
     workflow: Workflow
@@ -126,15 +126,9 @@ class Program:
     results: tuple[str, ...]
     slots: Floats
     slot_names: tuple[str, ...]
-
-    @property
-    def step_ids(self) -> tuple[str, ...]:
-        return tuple(s.id for s in self.workflow.steps)
-
-    @property
-    def pool_names(self) -> tuple[str, ...]:
-        limited = [e.name for e, pool in zip(self.workflow.endpoints, self.endpoints, strict=True) if pool >= 0]
-        return (*(p.name for p in self.workflow.pools), *limited)
+    step_ids: tuple[str, ...]
+    pool_names: tuple[str, ...]
+    accounts: tuple[str, ...]
 
     @property
     def draws(self) -> int:
@@ -177,6 +171,7 @@ class _Lowering:
         number = {s.id: i for i, s in enumerate(flow.steps)}
         token, marks = tokens_of(flow), marks_of(flow)
         pools, endpoints = self._pools()
+        limited = [e.name for e, pool in zip(flow.endpoints, endpoints, strict=True) if pool >= 0]
         steps = np.full((len(flow.steps), len(F)), -1, dtype=np.int64)
         priority = np.zeros((len(flow.steps), len(flow.types)), dtype=np.int64)
         covers = np.zeros((len(flow.steps), len(flow.steps)), dtype=np.int64)
@@ -209,6 +204,9 @@ class _Lowering:
             tuple(self.results),
             self._slots(),
             tuple(self.names),
+            tuple(s.id for s in flow.steps),
+            (*(p.name for p in flow.pools), *limited),
+            tuple(s.account if isinstance(s, Delay | Serve | Gate | Attempts | Join | Batch) else "" for s in flow.steps),
         )
 
     def _slots(self) -> Floats:

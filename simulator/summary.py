@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.clock import WEEK
-from simulator.futures import Capacity, Future
-from simulator.ledger import OPEN, Ledger, open_until
+from simulator.clock import DAY, WEEK, open_until
+from simulator.futures import Future
+from simulator.ledger import OPEN, Ledger
 from simulator.program import F, Op, Program
-from simulator.workflow import Attempts, Batch, Delay, Gate, Join, Serve
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -86,7 +86,7 @@ AGAIN = 1 << 62
 """In `Summary.groups`: the case visited some step more than once."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Summary:
     """One run in whole numbers, so that every engine and every order of adding gives the same.
 
@@ -109,32 +109,40 @@ class Summary:
     busy: Ints
     queue: Ints
 
+    @cached_property
     def chosen(self) -> NDArray[np.bool_]:
         """The cases asked for."""
         last = min(self.question.last, self.program.stop)  # who would arrive at the stop or later never enters
         return (self.future.arrival >= self.question.first) & (self.future.arrival < last)
 
+    @cached_property
     def cycle_seconds(self) -> Ints:
         """Arrival to end of every case; one still open counts with its age at the stop."""
         return np.where(self.ended == OPEN, self.program.stop, self.ended) - self.future.arrival
 
     def account_seconds(self) -> dict[str, Ints]:
         """Account -> seconds of first and of repeated visits; together they are the cycle times of the cases asked for."""
-        own = np.asarray(_accounts(self.program))
-        sums = {QUEUE: self.seconds[:, :, 0].sum(axis=0), CLOSED: self.seconds[:, :, 1].sum(axis=0)}
-        for name in dict.fromkeys(own.tolist()):
-            if name:
-                mine = self.seconds[own == name, :, 2].sum(axis=0)
-                sums[name] = sums[name] + mine if name in sums else mine
-        return sums
+        names, number = _numbered((QUEUE, CLOSED, *self.program.accounts))
+        own = np.zeros((len(names), 2), dtype=np.int64)
+        np.add.at(own, number[2:], self.seconds[:, :, 2])
+        own[0] += self.seconds[:, :, 0].sum(axis=0)
+        own[1] += self.seconds[:, :, 1].sum(axis=0)
+        return {name: seconds for name, seconds in zip(names, own, strict=True) if name}
 
     def backlog_by_week(self) -> Ints:
         """Open cases at the end of each calendar week of the run."""
-        return _backlog(self.program, self.future.arrival, self.ended)
+        return _backlog(self.program, self.future.day, self.ended)
 
     def pool_weeks(self) -> tuple[PoolWeeks, ...]:
         """Load and mean queue of every pool by calendar week."""
         return tuple(_pool_weeks(self.program, self.future, self.busy, self.queue))
+
+
+@lru_cache(maxsize=64)
+def _numbered(names: tuple[str, ...]) -> tuple[tuple[str, ...], Ints]:
+    """The different names in the order in which they appear, and which of them each one is."""
+    different = tuple(dict.fromkeys(names))
+    return different, np.asarray([different.index(name) for name in names])
 
 
 def week_edges(program: Program) -> Ints:
@@ -189,11 +197,6 @@ def work_seconds(ledger: Ledger) -> Ints:
     return np.where(served, until - started - _closed_in_service(ledger, started, until), 0)
 
 
-def _accounts(program: Program) -> list[str]:
-    timed = (Delay, Serve, Gate, Attempts, Join, Batch)
-    return [s.account if isinstance(s, timed) else "" for s in program.workflow.steps]
-
-
 def _closed_in_service(ledger: Ledger, started: Ints, until: Ints) -> Ints:
     v, program = ledger.visits, ledger.program
     closed = np.zeros(len(started), dtype=np.int64)
@@ -230,7 +233,7 @@ def _pool_weeks(program: Program, future: Future, busy: Ints, queue: Ints) -> It
     edges = week_edges(program)
     week = np.maximum(edges[:-1] // WEEK + 1, 0)
     for pool, name in enumerate(program.pool_names):
-        hours = np.diff(_capacity_seconds(future.capacity[pool], edges)) / 3600
+        hours = np.diff(future.capacity[pool].unit_seconds_before(edges)) / 3600
         yield PoolWeeks(name, week, hours, busy[pool] / 3600, queue[pool] / WEEK)
 
 
@@ -263,23 +266,16 @@ def _before(start: Ints, end: Ints, edges: Ints) -> Ints:
     return part(end) - part(start)
 
 
-def _capacity_seconds(capacity: Capacity, edges: Ints) -> Floats:
-    """Unit-seconds of capacity before each edge."""
-    starts, ends, units = (np.asarray(x, dtype=np.int64) for x in (capacity.starts, capacity.ends, capacity.units))
-    if not len(starts):
-        return np.zeros(len(edges))
-    before = np.concatenate([[0], np.cumsum((ends - starts) * units)])
-    i = np.searchsorted(starts, edges, side="right") - 1
-    inside = (np.minimum(edges, ends[i]) - starts[i]) * units[i]
-    return np.where(i < 0, 0, before[np.maximum(i, 0)] + inside).astype(np.float64)
-
-
 def backlog_by_week(ledger: Ledger) -> Ints:
     """Open cases at the end of each calendar week of the run."""
-    return _backlog(ledger.program, ledger.cases["arrival"], ledger.cases["ended"])
+    return _backlog(ledger.program, ledger.cases["arrival"] // DAY, ledger.cases["ended"])
 
 
-def _backlog(program: Program, arrival: Ints, ended: Ints) -> Ints:
-    ends = week_edges(program)[1:]
-    finished = np.sort(np.where(ended == OPEN, 2**62, ended))
-    return np.asarray(np.searchsorted(np.sort(arrival), ends) - np.searchsorted(finished, ends), dtype=np.int64)
+def _backlog(program: Program, day: Ints, ended: Ints) -> Ints:
+    """`day`: of arrival, in order."""
+    edges = week_edges(program)
+    first, weeks = int(edges[0]) // WEEK, len(edges) - 1
+    done = ended[ended != OPEN]
+    came = np.searchsorted(day, edges[1:] // DAY)
+    gone = np.bincount(np.minimum(done // WEEK - first, weeks), minlength=weeks + 1)
+    return np.asarray(came - np.cumsum(gone)[:weeks], dtype=np.int64)

@@ -492,10 +492,17 @@ FAULTS = (
         (1.0, 0),
     ),
     Fault(
+        "rows before go-live taken as unchanged although branches may have marked them",
+        "compiled_engine",
+        "self.space.rows_of is known and not packed.forks",
+        "self.space.rows_of is known",
+        "test_prefix::test_rows_of_branches_under_way_at_go_live_are_taken_anew_by_every_arm",
+    ),
+    Fault(
         "seed shared by replications",
         "futures",
-        "return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number), drawn)",
-        "return _future(program, draw, seed, 0, *_arrivals(program, draw, seed, 0), drawn)",
+        "return _future(program, draw, seed, number, *_arrivals(program, draw, seed, number), shared)",
+        "return _future(program, draw, seed, 0, *_arrivals(program, draw, seed, 0), shared)",
         f"{EXACT}::test_e9_replications_and_seeds_differ_from_each_other",
     ),
     Fault(

@@ -11,10 +11,14 @@ from models import parameters
 from scenarios.arms import Arms, OneFuture, between
 from scenarios.catalogue import shipped_names
 from scenarios.files import load
+from simulator.clock import HOUR
 from simulator.compiled_engine import CompiledEngine
-from simulator.prefix import Prefix
-from simulator.program import lower
+from simulator.futures import given, realise
+from simulator.prefix import Prefix, Structure
+from simulator.program import Program, lower
+from simulator.summary import Question
 from tests.oracles.generate import generate
+from tests.tiny import program, tiny
 
 
 class WithoutShortcut(CompiledEngine):
@@ -57,6 +61,26 @@ def test_generated_workflows_pause_at_go_live(seed: int) -> None:
     assert first.same_as(WithoutShortcut().ledger(program, made.draw, future))
 
 
+def test_rows_of_branches_under_way_at_go_live_are_taken_anew_by_every_arm() -> None:
+    """Which branch is the longer one is decided after go-live; rows from before must not keep the mark of the arm that ran last."""
+
+    def flow(hours: int) -> Program:
+        branches = {"first": "1 h", "second": "30 h", "third": f"{hours} h", "other": "40 h"}
+        waits = [{"id": name, "kind": "wait", "time": time} for name, time in branches.items()]
+        waits[2]["next"] = "meet"
+        fork = {"id": "both", "kind": "parallel", "branches": ["first", "other"], "join": "meet"}
+        return program(tiny(fork, *waits, {"id": "meet", "kind": "join"}))
+
+    short, long = flow(1), flow(100)
+    future = given(short, 0, 1, 0, [(-20 * HOUR, 0)])
+    question = Question(short.begin, short.stop, np.zeros(len(short.steps), dtype=np.int64))
+    engine, plain = CompiledEngine(), WithoutShortcut()
+    for arm in (short, long, short, long):
+        sums = engine.summary(arm, 0, realise(arm, 0, 1, 0, future), question)
+        assert np.array_equal(sums.seconds, plain.summary(arm, 0, realise(arm, 0, 1, 0, future), question).seconds)
+    assert len(engine._prefixes) == 1
+
+
 def test_a_difference_before_go_live_is_noticed() -> None:
     """One more unlocated day a visit, today already: nothing is shared; a slot that nobody reads before go-live may differ."""
     case = load("invoice_processing").case
@@ -65,19 +89,21 @@ def test_a_difference_before_go_live_is_noticed() -> None:
     one = OneFuture(arms, 0, 0, engine)
     assert case.baseline is not None
     days = dict.fromkeys(case.baseline.places, 1.0)
-    program, future = one.program("production", days), one.future("production")
-    engine.run(program, 0, future)
+    live, future = one.program("production", days), one.future("production")
+    engine.run(live, 0, future)
     (prefix,) = engine._prefixes
     assert isinstance(prefix, Prefix)
-    assert prefix.fits(program, program.slots[0], future)
-    assert not prefix.fits(program, one.program("production", {**days, next(iter(days)): 2.0}).slots[0], future)
+    structure = prefix.structure
+    assert prefix.fits(structure, live.slots[0], future)
+    assert not prefix.fits(Structure(), live.slots[0], future)
+    assert not prefix.fits(structure, one.program("production", {**days, next(iter(days)): 2.0}).slots[0], future)
     for slot in np.flatnonzero(prefix.needed)[::25]:
-        changed = program.slots[0].copy()
+        changed = live.slots[0].copy()
         changed[slot] += 0.25
-        assert not prefix.fits(program, changed, future)
-    unread = np.where(prefix.needed, program.slots[0], 0.5)
-    assert prefix.fits(program, unread, future)
+        assert not prefix.fits(structure, changed, future)
+    unread = np.where(prefix.needed, live.slots[0], 0.5)
+    assert prefix.fits(structure, unread, future)
     first = future.capacity[0]
     fewer = replace(first, units=(first.units[0] + 1, *first.units[1:]))
-    assert not prefix.fits(program, program.slots[0], replace(future, capacity=(fewer, *future.capacity[1:])))
-    assert not prefix.fits(program, program.slots[0], replace(future, arrival=future.arrival.copy()))
+    assert not prefix.fits(structure, live.slots[0], replace(future, capacity=(fewer, *future.capacity[1:])))
+    assert not prefix.fits(structure, live.slots[0], replace(future, arrival=future.arrival.copy()))

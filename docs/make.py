@@ -11,6 +11,7 @@ LOG = "bpic2020_international_declarations.csv.gz"
 PAGES = (
     ["docs.make_errors"],
     ["docs.make_scenario_reference"],
+    ["docs.make_evidence"],
     ["docs.make_verification"],
     ["scenarios.exhibits", "--out", "docs/weeks-after-go-live.md"],
     ["docs.make_readme"],

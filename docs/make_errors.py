@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
+from models.evidence.mapping import ExportMapping
+from models.evidence.settings import EvidenceSettings
 from scenarios.cli.main import known_arm, running
 from scenarios.editing import write_atomically
-from scenarios.files import parsed, validated
+from scenarios.evidence import read_bytes, require_sound
+from scenarios.files import load, parsed, validated
 from scenarios.overload import check_today
 from scenarios.problems import CODES, CaseError
 from scenarios.records import Record
@@ -135,6 +138,32 @@ time = "2 d"
 """
 BASELINE = '[baseline]\nobserved = "2 h"\nstandard_error = "0.1 h"\n\n[baseline.places]\nentry = { weight = 1.0 }\n'
 
+SETTINGS = {"zone": "Europe/Berlin", "exported": "2026-10-31"}
+INVOICES = "Number;Received;Posted\n"
+MAPPING = """selected_by = "arrival"
+first_day = 2026-09-01
+last_day = 2026-09-30
+
+[columns]
+case = "Number"
+
+[dates]
+"Received" = "arrival"
+"Posted" = "end"
+"""
+
+
+def evidence(name: str, text: str, advice: str, settings: dict[str, str] = SETTINGS, mapping: str = "") -> Example:
+    """A file of evidence of the default scenario."""
+
+    def fail() -> object:
+        said = EvidenceSettings.model_validate(settings)
+        how = ExportMapping.model_validate(parsed(mapping, Path("invoices.toml"))) if mapping else None
+        return require_sound(read_bytes(name, text.encode(), load("invoice_processing").case, said, how), "my_case")
+
+    toml = f"```toml\n{mapping.strip()}\n```\n\n" if mapping else ""
+    return Example(f"{toml}`{name}`\n\n```csv\n{text.strip() or '(nothing)'}\n```", advice, fail)
+
 
 EXAMPLES = {
     "E100": changed("share = 0.3", "share = 0,3", "Check the line that the message names. A case file is UTF-8 text in TOML; decimals take a point."),
@@ -154,6 +183,30 @@ EXAMPLES = {
     "E404": changed("value = 12", "value = 40", "Today's process runs, so it cannot be overloaded: one of volume, service times, people, working hours and the limits of connected systems is wrong.", 'per_working_day = { value = 40, source = "measured" }'),
     "E405": Example(f"```toml\n{BASELINE}```", "The steps whose times are stated take longer than today's result: check both, the longest waits first.", _no_baseline),
     "E501": changed("warm_up_weeks = 4", "warm_up_weeks = 40", "Warm-up is simulated and thrown away; a few times the longest wait is enough."),
+    "E510": evidence("pilot.csv", 'right,tried\n56,"60\n', "Save the file anew from the program that made it, as CSV in UTF-8, .xlsx or .parquet."),
+    "E511": evidence("pilots.csv", "right,tried\n56,60\n", "The name of a file says what it is about; [evidence.md](evidence.md) lists all kinds. Put anything else elsewhere."),
+    "E512": evidence("pilot.csv", "56,60\n44,50\n", "The first line names the columns. Delete titles above it, and give each column a name of its own."),
+    "E513": evidence("pilot.csv", "right,tried,acepted\n56,60,47\n", "Correct the name, or delete the column: what nothing uses would silently change nothing."),
+    "E514": evidence("seeded.csv", "shown\n20\n", "Add the column."),
+    "E515": evidence("pilot.csv", "right,tried\n56,60\n44,50,1\n", "Often a comma inside a text without quotation marks, or a line break inside a cell."),
+    "E516": evidence("pilot.csv", "right,tried\n", "Fill it, or remove it."),
+    "E520": evidence("pilot.csv", "right,tried\n56,60\n,50\n", "Fill the cell; if it was not recorded, delete the row."),
+    "E521": evidence("pilot.csv", "right,tried\n56,60\nn/a,50\n", "Correct the cell. What was not recorded is an empty cell."),
+    "E522": evidence("pilot.csv", "right,tried\n56.5,60\n", "Counts are whole numbers from 0; shares lie between 0 and 1, or are per cent."),
+    "E523": evidence("calls.csv", "step;seconds;result\nmatch_ai;1.234;ok\nmatch_ai;2.345;ok\n", "Nobody can tell 1.234 seconds from 1,234. Say it once, or write the column otherwise."),
+    "E524": evidence("arrivals.csv", "day,cases\n2026-02-30,128\n", "Correct the cell. Years take four digits; in a spreadsheet, format the column as a date."),
+    "E525": evidence("arrivals.csv", "day,cases\n03/04/2026,128\n04/04/2026,119\n", "Say it once for what is left open, or write dates as 2026-04-03."),
+    "E526": evidence("times.csv", "step,started,ended\nentry,2026-03-29 02:30,2026-03-29 03:10\n", "Clocks went forward: that hour did not exist. The time is wrong, or of another zone."),
+    "E527": evidence("arrivals.csv", "day,cases\n2062-09-01,128\n", "Correct the date; or `exported` in settings.toml, if the export is younger."),
+    "E528": evidence("pilot.csv", "type,right,tried\npo_standart,56,60\n", "Write the name as the case file does; `pilotproof scenario show` lists types, steps and parameters."),
+    "E530": evidence("pilot.csv", "right,tried\n65,60\n", "One of the numbers is wrong, or they are of different cases."),
+    "E531": evidence("times.csv", "step,started,ended\nentry,2026-09-02 09:10,2026-09-01 09:16\n", "One of the dates is wrong, or the columns are swapped."),
+    "E532": evidence("arrivals.csv", "day,cases\n2026-09-01,128\n2026-09-01,119\n", "Counting a row twice would make the evidence look stronger than it is. Keep one of them."),
+    "E533": evidence("counts.csv", "parameter,happened,tried\nsteps.is_exception.options.1.share,214,1000\nTotal,214,1000\n", "Delete the line: its numbers would be counted twice."),
+    "E534": evidence("pilot.csv", "right,tried,environment\n56,60,production\n", "Put the row into the file that it belongs to, or correct it."),
+    "E535": evidence("pilot.csv", "step,right,tried\nentry,56,60\n", "Correct the row, or delete it. If it should inform something, the case file has to contain it."),
+    "E540": evidence("arrivals.csv", "day,cases\n2026-09-01,128\n", "Write it into settings.toml; it is asked once for all files.", {}),
+    "E541": evidence("invoices.csv", INVOICES + "INV-1;2026-09-01;2026-09-12\n", "Correct `invoices.toml`: columns as the file's first line names them, events and types as the case file does.", SETTINGS, MAPPING.replace('"end"', '"end"\n"Approved" = "approve.1.decided"')),
     "E601": command("pilotproof run docs/examples/small.toml --arm pilto", "Correct the argument; `--help` lists all.", lambda: known_arm("pilto")),
     "E602": command("pilotproof scenario fmt case.toml", "Check the folder, its permissions and the space on the disk. The old file is untouched.", _full_disk),
     "E701": command("pilotproof runs show runs", "Name the folder of a run: it holds `manifest.json`. A run of another version is read by that version.", with_a_run(lambda _: Store.open(Path("runs")))),

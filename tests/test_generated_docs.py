@@ -26,7 +26,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-ERRORS, REFERENCE = script("make_errors"), script("make_scenario_reference")
+ERRORS, REFERENCE, EVIDENCE = script("make_errors"), script("make_scenario_reference"), script("make_evidence")
 
 
 def test_the_page_of_errors_is_in_step():
@@ -40,6 +40,10 @@ def test_every_code_has_an_example_that_gives_it(code):
 
 def test_the_reference_is_in_step():
     assert REFERENCE.PAGE.read_text(encoding="utf-8") == REFERENCE.page(), "run python docs/make_scenario_reference.py"
+
+
+def test_the_page_of_evidence_is_in_step():
+    assert EVIDENCE.PAGE.read_text(encoding="utf-8") == EVIDENCE.page(), "run python docs/make_evidence.py"
 
 
 def test_the_reference_holds_every_table_of_the_schema():
@@ -58,7 +62,7 @@ def test_every_key_of_every_table_is_listed():
 
 
 def test_links_inside_the_pages_lead_somewhere():
-    for page in ("errors.md", "scenario-reference.md"):
+    for page in ("errors.md", "scenario-reference.md", "evidence.md"):
         text = (DOCS / page).read_text(encoding="utf-8")
         anchors = {
             "".join(c for c in line.lstrip("# ").lower().replace(" ", "-") if c.isalnum() or c in "-_")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from models.evidence.table import ColumnSpec, FileKind
 
-_STEP = ColumnSpec("step", "name", "the step of the case file; may be left out if only one fits", names="steps")
+
+def _step(*fits: str) -> ColumnSpec:
+    return ColumnSpec("step", "name", "the step of the case file; may be left out if only one fits", names="steps", fits=fits)
+
+
 _TYPE = ColumnSpec("type", "name", "case type; empty = all types as they come", names="types")
 _DAY = ColumnSpec("day", "day", "date of the work: results of one day are not independent")
 _CLUSTER = ColumnSpec("cluster", "text", "supplier or template: results of one cluster are not independent")
@@ -17,7 +21,7 @@ def _results(name: str, title: str, where: str, example: tuple[tuple[str, ...], 
         title,
         f"What the AI got right {where}, by case (one row a case) or counted (one row a group). Only cases that somebody checked.",
         (
-            _STEP,
+            _step("ai"),
             _TYPE,
             _CLUSTER,
             _DAY,
@@ -30,6 +34,7 @@ def _results(name: str, title: str, where: str, example: tuple[tuple[str, ...], 
             ColumnSpec(
                 "defect", "name", "data defect the cases have; empty = none or unknown", "effect of a defect", names="defects"
             ),
+            ColumnSpec("environment", "choice", "where it was measured: as the name of the file says", choices=(name,)),
         ),
         "Binomial by type with partial pooling; clusters and days as random effects or a design effect",
         example,
@@ -39,18 +44,18 @@ def _results(name: str, title: str, where: str, example: tuple[tuple[str, ...], 
 PILOT = _results(
     "pilot", "Results of the pilot", "in the pilot",
     (
-        ("send_to_ai", "po_standard", "supplier 12", "2026-09-01", "v1", "60", "56", "47", "46", "", ""),
-        ("send_to_ai", "po_standard", "supplier 31", "2026-09-02", "v1", "80", "74", "64", "63", "", ""),
-        ("send_to_ai", "non_po", "supplier 7", "2026-09-02", "v1", "50", "44", "37", "36", "", ""),
+        ("send_to_ai", "po_standard", "supplier 12", "2026-09-01", "v1", "60", "56", "47", "46", "", "", ""),
+        ("send_to_ai", "po_standard", "supplier 31", "2026-09-02", "v1", "80", "74", "64", "63", "", "", ""),
+        ("send_to_ai", "non_po", "supplier 7", "2026-09-02", "v1", "50", "44", "37", "36", "", "", ""),
     ),
 )  # fmt: skip
 
 PRODUCTION = _results(
     "production", "Sample from production", "in production or in a parallel run",
     (
-        ("send_to_ai", "po_standard", "supplier 12", "2026-10-05", "v1", "70", "63", "53", "51", "", ""),
-        ("send_to_ai", "non_po", "supplier 44", "2026-10-06", "v1", "40", "33", "27", "25", "", ""),
-        ("send_to_ai", "po_complex", "supplier 9", "2026-10-07", "v1", "20", "14", "10", "9", "", ""),
+        ("send_to_ai", "po_standard", "supplier 12", "2026-10-05", "v1", "70", "63", "53", "51", "", "", ""),
+        ("send_to_ai", "non_po", "supplier 44", "2026-10-06", "v1", "40", "33", "27", "25", "", "", ""),
+        ("send_to_ai", "po_complex", "supplier 9", "2026-10-07", "v1", "20", "14", "10", "9", "", "", ""),
     ),
 )  # fmt: skip
 
@@ -58,7 +63,7 @@ AUDIT = FileKind(
     "audit", "Blind audit of accepted outputs",
     "Accepted outputs drawn at random and checked by somebody who did not know the AI's answer.",
     (
-        _STEP,
+        _step("ai"),
         _TYPE,
         _CLUSTER,
         _DAY,
@@ -75,8 +80,8 @@ SEEDED = FileKind(
     "seeded", "Seeded errors shown to reviewers",
     "Errors put into the review on purpose, and how many the reviewers noticed.",
     (
-        _STEP,
-        ColumnSpec("reviewer", "text", "who reviewed (kept only as a group)"),
+        _step("review"),
+        ColumnSpec("reviewer", "text", "who reviewed (kept as a pseudonym)", person=True),
         _DAY,
         ColumnSpec("waiting_per_head", "number", "cases waiting per rostered reviewer at that time", "loss of attention under load"),
         ColumnSpec("shown", "count", "seeded errors shown", "catch rate", required=True),
@@ -90,7 +95,7 @@ CALLS = FileKind(
     "calls", "Calls of a connected system",
     "One row a call, or counted: how long calls took and how they ended.",
     (
-        ColumnSpec("step", "name", "the step that calls the system", names="steps", required=True),
+        ColumnSpec("step", "name", "the step that calls the system", names="steps", required=True, fits=("system", "ai")),
         _ENVIRONMENT,
         _TYPE,
         _DAY,
@@ -131,7 +136,9 @@ TIMES = FileKind(
     "One row a visit of a case to a step: when it came, when work on it began and ended. What is empty was not recorded or is open.",
     (
         ColumnSpec("case", "text", "number of the case"),
-        ColumnSpec("step", "name", "the step of the case file", names="steps", required=True),
+        ColumnSpec(
+            "step", "name", "the step of the case file", names="steps", required=True, fits=("work", "wait", "desk", "review")
+        ),
         ColumnSpec("level", "count", "level of a desk, from 1", default=1.0),
         _TYPE,
         ColumnSpec("entered", "time", "when the case came to the step", "waits"),
@@ -165,7 +172,7 @@ APPROVALS = FileKind(
     "One row a request to an approver: when it was sent and when (and how) it was decided.",
     (
         ColumnSpec("case", "text", "number of the case"),
-        _STEP,
+        _step("approval"),
         ColumnSpec("level", "count", "level of the approval, from 1", default=1.0),
         _TYPE,
         ColumnSpec("asked", "time", "when the request was sent", "response time", required=True),
@@ -209,7 +216,7 @@ QUALITY = FileKind(
     "quality", "Data-quality profile",
     "How many cases have a data defect, best by day with the day's volume.",
     (
-        _STEP,
+        _step("ai"),
         ColumnSpec("defect", "name", "defect as the case file names it", names="defects", required=True),
         _ENVIRONMENT,
         _DAY,
@@ -244,7 +251,7 @@ WEEKLY = FileKind(
     "weekly", "Weekly figures after go-live",
     "One row a week after go-live.",
     (
-        _STEP,
+        _step("ai"),
         ColumnSpec("week", "count", "week after go-live, from 1", required=True),
         ColumnSpec("eligible", "count", "cases that could have gone to the AI", "adoption"),
         ColumnSpec("sent", "count", "cases that went to the AI", "adoption"),
@@ -259,7 +266,7 @@ EXPERTS = FileKind(
     "experts", "What experts say",
     "One row an expert and parameter: low, likely, high, and how sure they are that it lies between.",
     (
-        ColumnSpec("expert", "text", "who said it (kept as a pseudonym)", required=True),
+        ColumnSpec("expert", "text", "who said it (kept as a pseudonym)", required=True, person=True),
         ColumnSpec("parameter", "name", "path of the parameter in the case file", "that parameter", required=True, names="parameters"),
         ColumnSpec("environment", "choice", "for a parameter that differs: where", choices=("as_is", "pilot", "production")),
         ColumnSpec("low", "text", "low, with its unit", "that parameter", required=True),

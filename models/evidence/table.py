@@ -20,7 +20,10 @@ share: 0 to 1, or per cent · amount: money · flag: yes or no
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column of a kind of file. `informs`: in words, what its values are evidence about (empty: it only groups rows)."""
+    """One column of a kind of file. `informs`: in words, what its values are evidence about (empty: it only groups rows).
+
+    `fits`: for steps, which kinds of step it may name · `person`: it names people, so it is kept as a pseudonym only
+    """
 
     name: str
     kind: ColumnKind
@@ -30,6 +33,8 @@ class ColumnSpec:
     choices: tuple[str, ...] = ()
     names: Literal["", "types", "steps", "systems", "parameters", "defects"] = ""
     default: float | str | None = None
+    fits: tuple[str, ...] = ()
+    person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,19 @@ class FileKind:
         return next(c for c in self.columns if c.name == name)
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How the rows of a file of dates were chosen: all whose arrival (or end) lies in [first, until), UTC seconds.
+
+    `of`: whether that is the end of the row itself, or of the whole case that the row belongs to.
+    """
+
+    by: Literal["arrival", "end"]
+    first: float
+    until: float
+    of: Literal["row", "case"] = "row"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """The rows of one file that were read without a defect.
@@ -56,13 +74,15 @@ class Table:
     text, choice, name → object array of str ("" = empty) · count, number, share, amount → float64 (NaN = empty)
     flag → float64 of 0, 1, NaN · day, time → float64 of shape (rows, 2): seconds since 1970 UTC, [earliest, latest) that the cell
     can mean (a date alone is a day long, a time to the minute a minute), NaN = empty.
-    `lines`: the line of the file (its header is line 1) of each row.
+    `lines`: the line of the file (its header is line 1) of each row; 0 for a row that sums up several.
+    `selection`: how its rows were chosen, None if nobody said.
     """
 
     kind: FileKind
     file: str
     columns: Mapping[str, NDArray[np.float64] | NDArray[np.object_]]
     lines: NDArray[np.int64]
+    selection: Selection | None = None
 
     def __len__(self) -> int:
         return len(self.lines)

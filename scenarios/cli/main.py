@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.cli import elicit_command, runs_commands, scenario_commands
+from scenarios.cli import elicit_command, evidence_commands, runs_commands, scenario_commands
 from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(scenario_commands.app, name="scenario")
 app.add_typer(runs_commands.app, name="runs")
+app.add_typer(evidence_commands.app, name="evidence")
 app.command(context_settings={"ignore_unknown_options": True})(elicit_command.elicit)
 
 CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file or a case folder")]

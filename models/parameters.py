@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from models.conditions import CAUSES
+from models.posterior import parts_of
 from models.schema import Arm, CaseFile, Cause, Parameter
 from simulator.draws import Entity, entity_of, purpose_of, uniform_arrays
 
@@ -84,9 +85,15 @@ class Draws:
         return columns
 
     def written_by(self, cause: Cause) -> dict[str, Floats]:
-        """What switching a cause to production writes; two causes never write the same column."""
-        written = {path: arms["production"] for path, arms in self.values.items() if self.causes.get(path) == cause}
-        return {**written, f"conditions.{cause}": np.ones(len(self))}
+        """What switching a cause to production writes; two causes never write the same column.
+
+        In draws in which the cause is under control (`conditions.CAUSE.ready`) everything stays as in the pilot.
+        """
+        known = self.values.get(f"conditions.{cause}.ready")
+        acts = np.ones(len(self)) if known is None else 1.0 - known["production"]
+        mine = {path: arms for path, arms in self.values.items() if self.causes.get(path) == cause}
+        written = {path: np.where(acts > 0, arms["production"], arms["pilot"]) for path, arms in mine.items()}
+        return {**written, f"conditions.{cause}": acts}
 
     def _off(self, cause: Cause) -> dict[str, Floats]:
         return {f"conditions.{cause}": np.zeros(len(self))}
@@ -105,10 +112,11 @@ class Draws:
 def sample(case: CaseFile, seed: int, numbers: range | None) -> Draws:
     """Joint draws of a case's parameters; `numbers` None gives one draw with every parameter at its median.
 
-    A parameter that differs by arm uses the same random number in all arms.
+    A parameter that differs by arm uses the same random number in all arms. What evidence was fitted comes from the case's posterior.
     """
     count = 1 if numbers is None else len(numbers)
-    values, causes = {}, {}
+    values: dict[str, dict[Arm, Floats]] = {}
+    causes: dict[str, Cause] = {}
     for leaf in leaves(case):
         if numbers is None:
             u = np.full(1, 0.5)
@@ -118,7 +126,21 @@ def sample(case: CaseFile, seed: int, numbers: range | None) -> Draws:
         values[leaf.path] = {arm: leaf.parameter.in_arm(arm).uncertain().quantile(u) for arm in ARMS}
         if leaf.parameter.cause is not None:
             causes[leaf.path] = leaf.parameter.cause
+    if case.posterior is not None:
+        _write(case, case.posterior.draws(seed, numbers), values)
     return Draws(seed, tuple(range(count)) if numbers is None else tuple(numbers), values, causes)
+
+
+def _write(case: CaseFile, columns: Mapping[str, Floats], values: dict[str, dict[Arm, Floats]]) -> None:
+    """Puts columns of a posterior in the place of beliefs; one of the live arm also holds today unless today has its own value."""
+    own_today = {leaf.path for leaf in leaves(case) if leaf.parameter.as_is is not None}
+    for name, column in columns.items():
+        path, arm = parts_of(name)
+        if not arm:
+            values[path] = dict.fromkeys(ARMS, column)
+            continue
+        arms = ("production", "as_is") if arm == "production" and path not in own_today else (arm,)
+        values[path] = {**values[path], **{a: column for a in ARMS if a in arms}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

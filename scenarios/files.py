@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.posterior import PosteriorDraws
 from models.references import Finding, references
 from models.schema import CaseFile, Parameter
 from scenarios.catalogue import shipped_path
@@ -25,11 +26,15 @@ MAX_PROBLEMS = 200
 
 @dataclass(frozen=True, slots=True)
 class LoadedCase:
-    """A validated case and where it came from. `hash`: of its meaning, not of its layout."""
+    """A validated case and where it came from. `hash`: of its meaning and of what evidence taught, not of its layout.
+
+    unfitted: files of evidence that are there although nothing was fitted yet.
+    """
 
     case: CaseFile
     file: str
     hash: str
+    unfitted: tuple[str, ...] = ()
 
 
 def find(name: str) -> Path:
@@ -58,8 +63,20 @@ def _file_or_folder(path: Path, name: str) -> Path | None:
 
 
 def load(name: str) -> LoadedCase:
-    """Reads and validates a case. Raises CaseError with every problem found."""
-    return validated(resolved(find(name)), name)
+    """Reads and validates a case; a case folder comes with what its evidence taught. Raises CaseError with every problem found."""
+    path = find(name)
+    loaded = validated(resolved(path), name)
+    return _with_evidence(loaded, Path(name)) if path.name == "case.toml" and Path(name).is_dir() else loaded
+
+
+def _with_evidence(loaded: LoadedCase, folder: Path) -> LoadedCase:
+    from scenarios.posterior_file import FILE, check_belongs, evidence_hashes, read_posterior
+
+    if not (folder / FILE).exists():
+        return replace(loaded, unfitted=tuple(evidence_hashes(folder)))
+    posterior = read_posterior(folder / FILE)
+    check_belongs(folder / FILE, posterior, loaded.case, evidence_hashes(folder))
+    return with_posterior(loaded, posterior)
 
 
 def validated(data: dict[str, Any], file: str) -> LoadedCase:
@@ -89,11 +106,17 @@ def validated(data: dict[str, Any], file: str) -> LoadedCase:
 
 def option_case(case: CaseFile, name: str) -> CaseFile:
     """The case as it would be under one of its options. Raises CaseError that names the option."""
-    file = f"options.{name}"
+    file, changes = f"options.{name}", case.options[name].changes
     data = case.model_dump(mode="json", exclude_unset=True, exclude={"options"})
-    for path, value in case.options[name].changes.items():
+    for path, value in changes.items():
         _set(data, path, value, file)
-    return validated(_cited_sources_only(data), file).case
+    changed_case = validated(_cited_sources_only(data), file).case
+    return changed_case.with_posterior(_kept(case, changes))
+
+
+def _kept(case: CaseFile, changes: Iterable[str]) -> PosteriorDraws | None:
+    """What evidence taught, but for the parameters that a change states itself."""
+    return None if case.posterior is None else case.posterior.without(changes)
 
 
 def changed(loaded: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:
@@ -101,7 +124,14 @@ def changed(loaded: LoadedCase, values: Mapping[str, Any]) -> LoadedCase:
     data = loaded.case.model_dump(mode="json", exclude_unset=True)
     for path, value in values.items():
         _set(data, path, value, loaded.file)
-    return validated(_cited_sources_only(data), loaded.file)
+    found = validated(_cited_sources_only(data), loaded.file)
+    return with_posterior(found, _kept(loaded.case, values))
+
+
+def with_posterior(loaded: LoadedCase, posterior: PosteriorDraws | None) -> LoadedCase:
+    """The same case with what evidence taught, which is part of its hash."""
+    case = loaded.case.with_posterior(posterior)
+    return replace(loaded, case=case, hash=hash_of(case))
 
 
 def unknown_paths(loaded: LoadedCase, paths: Iterable[str]) -> list[Problem]:
@@ -146,8 +176,10 @@ def _child(node: Any, key: str) -> Any:
 
 
 def hash_of(case: CaseFile) -> str:
-    """First 12 hex digits of the SHA-256 of the case's canonical JSON."""
+    """First 12 hex digits of the SHA-256 of the case's canonical JSON, and of what evidence taught."""
     text = json.dumps(case.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    if case.posterior is not None:
+        text += case.posterior.hash
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -58,6 +58,10 @@ CODES = {
     "E705": "not safe to remove",
     "E801": "the cluster cannot be used",
     "E802": "a worker of the cluster differs",
+    "E901": "the fit cannot be read or written",
+    "E902": "the fit is of another version",
+    "E903": "the fit is of another case",
+    "E904": "the evidence changed since the fit",
 }
 """Code -> what it means; the list in docs/errors.md is made from it."""
 

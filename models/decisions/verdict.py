@@ -16,7 +16,7 @@ DECISION_DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Probability that the target is met (None if the baseline gate fails), its Wilson bounds, and the class."""
+    """Probability that the target is met (None if a gate fails), its Wilson bounds, and the class."""
 
     probability: float | None
     low: float | None
@@ -26,17 +26,17 @@ class Verdict:
     would_be: VerdictClass
 
 
-def judge(met: list[bool], gate_passed: bool) -> Verdict:
-    """The verdict of one indicator a draw."""
+def judge(met: list[bool], gate_passed: bool, effective: float | None = None) -> Verdict:
+    """The verdict of one indicator a draw. `effective`: how many independent draws they are worth, if fewer than their number."""
     n = len(met)
     if not gate_passed or n == 0:
         return Verdict(None, None, None, None, "open" if n >= DECISION_DRAWS else "preview", "open")
-    p = sum(met) / n
-    bounds = wilson(sum(met), n, 0.9)
+    p, worth = sum(met) / n, min(float(n), effective or n)
+    bounds = wilson(p, worth, 0.9)
     would_be: VerdictClass = "open"
     if bounds.low >= SUPPORTED_FROM:
         would_be = "supported"
     elif bounds.high <= NOT_SUPPORTED_UP_TO:
         would_be = "not_supported"
-    error = (p * (1 - p) / n) ** 0.5
+    error = (p * (1 - p) / worth) ** 0.5
     return Verdict(p, bounds.low, bounds.high, error, would_be if n >= DECISION_DRAWS else "preview", would_be)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from models.posterior import PosteriorDraws
 from models.schema.ai_steps import Ai, Discovery, Review
 from models.schema.desks import Approval, Desk
 from models.schema.promise import Baseline, MoneySpec, RunSpec, Target
@@ -86,3 +87,16 @@ class CaseFile(Strict):
     systems: dict[Name, System] = Field(default_factory=dict, max_length=100)
     options: dict[Name, GoLiveOption] = Field(default_factory=dict, max_length=10, description="other ways to go live")
     steps: list[Step] = Field(min_length=1, max_length=300, description="the process; cases start at the first one")
+
+    _posterior: PosteriorDraws | None = PrivateAttr(None)
+
+    @property
+    def posterior(self) -> PosteriorDraws | None:
+        """What evidence taught about the parameters; not part of the file, but of what a simulation draws from."""
+        return self._posterior
+
+    def with_posterior(self, posterior: PosteriorDraws | None) -> CaseFile:
+        """The same case with what evidence taught."""
+        copy = self.model_copy()
+        copy._posterior = posterior
+        return copy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from models.parameters import leaves
+from models.posterior import parts_of
 from models.schema import CaseFile
 from scenarios.files import LoadedCase
 from scenarios.version import package_version
@@ -13,8 +14,9 @@ CLASSES = ("measured", "elicited", "benchmark", "guess")
 
 
 def source_counts(case: CaseFile) -> dict[str, int]:
-    """Number of stated parameters by source class."""
-    counts = Counter[str](leaf.parameter.source for leaf in leaves(case) if leaf.stated)
+    """Number of stated parameters by source class; what evidence was fitted counts as measured."""
+    fitted = set() if case.posterior is None else {parts_of(name)[0] for name in case.posterior.names()}
+    counts = Counter[str]("measured" if leaf.path in fitted else leaf.parameter.source for leaf in leaves(case) if leaf.stated)
     return {name: counts.get(name, 0) for name in CLASSES}
 
 
@@ -26,9 +28,12 @@ def sources_line(case: CaseFile) -> str:
 def basis_line(loaded: LoadedCase, seed: int) -> str:
     """Case, hash, seed and version in one line."""
     kind = "example" if loaded.file == loaded.case.name else "file"
-    return f"case: {kind} {loaded.file} · hash {loaded.hash} · seed {seed} · version {package_version()}"
+    posterior = loaded.case.posterior
+    fitted = "" if posterior is None else f" · evidence fitted ({posterior.hash})"
+    return f"case: {kind} {loaded.file}{fitted} · hash {loaded.hash} · seed {seed} · version {package_version()}"
 
 
 def basis(loaded: LoadedCase, seed: int) -> dict[str, object]:
     """The same for JSON."""
-    return {"case": loaded.file, "scenario_hash": loaded.hash, "seed": seed, "version": package_version()}
+    fitted = {} if loaded.case.posterior is None else {"posterior_hash": loaded.case.posterior.hash}
+    return {"case": loaded.file, "scenario_hash": loaded.hash, **fitted, "seed": seed, "version": package_version()}

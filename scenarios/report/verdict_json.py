@@ -143,7 +143,7 @@ def _trust(study: VerdictStudy, loaded: LoadedCase) -> dict[str, Any]:
         "futures": len(study.results),
         "standard_error": study.verdict.standard_error,
         "largest_open_share": rounded(max(open_share)) if open_share else None,
-        "convergence": None,
+        "convergence": None if study.case.posterior is None else study.case.posterior.passed,
         "parameters_by_source": source_counts(study.case),
         "basis": basis(loaded, study.seed),
     }

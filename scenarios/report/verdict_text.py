@@ -9,6 +9,7 @@ import numpy as np
 from models.baseline import MAX_OPEN_SHARE
 from models.decisions.verdict import DECISION_DRAWS
 from models.outcomes import met, target_level, target_value
+from models.parameters import sample
 from models.schema import Ai, Arm
 from scenarios.files import LoadedCase
 from scenarios.report.basis import basis_line, source_counts, sources_line
@@ -107,6 +108,9 @@ def in_target_unit(study: VerdictStudy, value: float) -> str:
 
 
 def _gate_reason(study: VerdictStudy) -> str:
+    failed = unfit(study)
+    if failed:
+        return f"The fit of your evidence did not converge ({', '.join(failed)}), so it cannot carry an answer."
     report = study.baseline
     assert report is not None
     if report.problem:
@@ -117,6 +121,12 @@ def _gate_reason(study: VerdictStudy) -> str:
         )
         return f"{futures} Most often: {report.reasons[0]}."
     return f"The simulation gives {report.simulated:.1f} days for today, {report.observed:.1f} were observed: your figures do not fit together yet."
+
+
+def unfit(study: VerdictStudy) -> list[str]:
+    """Names of the fits that did not pass their checks."""
+    posterior = study.case.posterior
+    return [] if posterior is None else [s.name for s in posterior.sub_models if not s.passed]
 
 
 def _rests_on(study: VerdictStudy) -> str:
@@ -201,7 +211,8 @@ def _level_and_coverage(study: VerdictStudy) -> Iterator[str]:
     first = next((s for s in case.steps if isinstance(s, Ai)), None)
     if first is None:
         return
-    accuracy, field = first.accuracy.in_arm("pilot").uncertain().median, " per field" if first.measured == "per_field" else ""
+    middle = sample(case, study.seed, None).values[f"steps.{first.id}.accuracy"]["pilot"][0]
+    accuracy, field = float(middle), " per field" if first.measured == "per_field" else ""
     names = ("ai_share", "accepted_share", "straight_through_share")
     ai, accepted, untouched = (float(np.mean(figure(study, "production", n))) for n in names)
     yield (
@@ -233,6 +244,9 @@ def _next(study: VerdictStudy) -> Iterator[str]:
 
 def _actions(study: VerdictStudy) -> Iterator[str]:
     case = study.case
+    if unfit(study):
+        yield f"see which fit failed and why: pilotproof evidence report {case.name}; then fit again with more draws, or leave that file out"
+        return
     if study.verdict.probability is None:
         yield "correct the figures named above, or today's result; then ask again"
         return
@@ -262,5 +276,7 @@ def _trust(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
     yield f"   {' · '.join(facts)}"
     if study.baseline is not None and study.baseline.rejected:
         yield f"   {study.baseline.rejected} of {study.baseline.proposals} combinations of figures could not produce today's result and were left out"
+    if loaded.unfitted:
+        yield f"   evidence that is not used yet ({', '.join(loaded.unfitted)}): pilotproof fit {loaded.file}"
     yield f"   {sources_line(study.case)}"
     yield f"  {basis_line(loaded, study.seed)}"

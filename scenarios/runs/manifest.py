@@ -21,6 +21,8 @@ MAX_BYTES = 20_000_000
 FILE = "manifest.json"
 LIBRARIES = ("numpy", "scipy", "numba", "pyarrow")
 """Libraries whose version can move a figure or a byte."""
+POSTERIOR = "posterior.nc"
+"""What evidence taught, kept beside the manifest; and its key among the evidence."""
 Kind = Literal["decision", "replications"]
 KINDS = ("decision", "replications")
 
@@ -78,8 +80,20 @@ def manifest_of(
     from scenarios.store import code_hash
 
     case = loaded.case
+    evidence = {} if case.posterior is None else {POSTERIOR: case.posterior.hash, **case.posterior.provenance.get("evidence", {})}
     return Manifest(
-        kind, case.name, loaded.hash, case_text(case), seed, draws, replications, tuple(arms), engine, versions(), code_hash()
+        kind,
+        case.name,
+        loaded.hash,
+        case_text(case),
+        seed,
+        draws,
+        replications,
+        tuple(arms),
+        engine,
+        versions(),
+        code_hash(),
+        evidence,
     )
 
 

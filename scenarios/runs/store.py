@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from scenarios.problems import CaseError, Problem
 from scenarios.runs import files
 from scenarios.runs.manifest import (
     FILE,
+    POSTERIOR,
     SCHEMA_VERSION,
     Manifest,
     evidence_differences,
@@ -55,7 +56,7 @@ class Store:
     # -- making, opening, closing
 
     @classmethod
-    def create(cls, folder: Path, manifest: Manifest) -> Store:
+    def create(cls, folder: Path, manifest: Manifest, attach: Callable[[Path], None] | None = None) -> Store:
         """A new run, locked for writing; the folder appears with its manifest.
 
         Raises CaseError: E601 if the folder is there and not empty, or the current one, E602 if it cannot be written.
@@ -73,6 +74,8 @@ class Store:
             draft = files.draft_of(target)
             try:
                 lock = _fill(draft, manifest)
+                if attach is not None:
+                    attach(draft)
                 if target.exists():
                     target.rmdir()
                 draft.rename(target)
@@ -291,7 +294,7 @@ def remove(folder: Path) -> None:
 def require_run(folder: Path) -> None:
     """Refuses to touch what is no run folder, or one that holds anything else. Raises CaseError (E701, E705)."""
     read_manifest(folder)
-    own = {FILE, RESULT, PARTS, files.LOCK}
+    own = {FILE, RESULT, PARTS, POSTERIOR, files.LOCK}
     foreign = [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(files.DRAFT)]
     if (folder / PARTS).is_dir():
         inside = (folder / PARTS).iterdir()

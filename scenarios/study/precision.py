@@ -83,6 +83,9 @@ def precise_verdict(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means
 def _precise(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means, parts: Parts) -> tuple[VerdictStudy, Precision]:
     case = loaded.case
 
+    if case.posterior is not None:
+        rule = replace(rule, effective_share=case.posterior.effective(rule.at_most) / rule.at_most)
+
     def look(done: Collected) -> Look:
         return rule.look(sum(met(case, r.arms["production"].figures) for r in done.results), len(done.results))
 

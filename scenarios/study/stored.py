@@ -6,15 +6,19 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from models.outcomes import met
+from models.posterior import PosteriorDraws
 from models.schema import Arm
-from scenarios.files import LoadedCase
+from scenarios.files import LoadedCase, with_posterior
+from scenarios.posterior_file import read_posterior, write_netcdf
 from scenarios.problems import CaseError, Problem
 from scenarios.records import encode
 from scenarios.runs import Manifest, Store, manifest_of
+from scenarios.runs.manifest import POSTERIOR
 from scenarios.runs.store import RESULT
 from scenarios.store import SolvedCache
 from scenarios.study.draws import (
@@ -57,10 +61,10 @@ class CachedParts(Parts):
     `store`: None if the folder cannot be used. A context manager, which gives the folder's lock back.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, posterior: PosteriorDraws | None = None) -> None:
         self.store: Store | None = None
         with suppress(CaseError):
-            self.store = opened(folder, manifest)
+            self.store = opened(folder, manifest, posterior)
 
     def load(self, first: int) -> DrawsDone | None:
         with suppress(CaseError):
@@ -124,10 +128,11 @@ def own_folder(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Mea
     return user_cache() / "runs" / f"{kind}-{loaded.case.name}-{hashlib.sha256(everything.encode()).hexdigest()[:16]}"
 
 
-def opened(folder: Path, manifest: Manifest) -> Store:
+def opened(folder: Path, manifest: Manifest, posterior: PosteriorDraws | None = None) -> Store:
     """The run in a folder, new or begun before. Raises CaseError if it is another run, in use, or cannot be written."""
     if not (folder / "manifest.json").exists():
-        return Store.create(folder, manifest)
+        keep = None if posterior is None else partial(_keep, posterior)
+        return Store.create(folder, manifest, keep)
     store = Store.open(folder, writing=True)
     try:
         store.require_same(manifest)
@@ -135,6 +140,22 @@ def opened(folder: Path, manifest: Manifest) -> Store:
         store.close()
         raise
     return store
+
+
+def _keep(posterior: PosteriorDraws, folder: Path) -> None:
+    write_netcdf(folder / POSTERIOR, posterior)
+
+
+def stored_case(folder: Path, manifest: Manifest) -> LoadedCase:
+    """The case of a kept run with what its evidence had taught. Raises CaseError if that is not there or was changed."""
+    loaded = manifest.loaded(str(folder / "manifest.json"))
+    if POSTERIOR not in manifest.evidence:
+        return loaded
+    posterior = read_posterior(folder / POSTERIOR)
+    if posterior.hash != manifest.evidence[POSTERIOR]:
+        what = f"is not the fit that the run began with ({posterior.hash}, not {manifest.evidence[POSTERIOR]})"
+        raise CaseError(str(folder), [Problem("E703", POSTERIOR, what, "take it from a copy, or begin a run in another folder")])
+    return with_posterior(loaded, posterior)
 
 
 def require_same_figures(store: Store, job: Job, known: Mapping[str, Any], engine: Engine) -> None:
@@ -155,7 +176,7 @@ def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path
     """The decision run: simulated where it is not stored yet, and judged. Raises CaseError, Cancelled."""
     plan = decision_plan(loaded.case)
     place = folder or own_folder(loaded, plan, draws, seed, means)
-    with opened(place, decision_manifest(loaded, plan, draws, seed, means)) as store:
+    with opened(place, decision_manifest(loaded, plan, draws, seed, means), loaded.case.posterior) as store:
         cache, engine = SolvedCache(loaded.hash, seed), engine_of(means.engine)
         require_same_figures(store, Job.of(loaded.case, seed, plan, cache, engine), cache.known, engine)
         done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
@@ -167,7 +188,8 @@ def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path
 
 def cached_parts(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means) -> CachedParts:
     """The chunks of a run of a plan in the user's cache."""
-    return CachedParts(own_folder(loaded, plan, draws, seed, means), decision_manifest(loaded, plan, draws, seed, means))
+    manifest = decision_manifest(loaded, plan, draws, seed, means)
+    return CachedParts(own_folder(loaded, plan, draws, seed, means), manifest, loaded.case.posterior)
 
 
 def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> VerdictStudy:
@@ -211,7 +233,7 @@ def _result(study: VerdictStudy, done: Collected) -> dict[str, Any]:
 def replicate_into(loaded: LoadedCase, arm: Arm, replications: int, seed: int, means: Means, folder: Path) -> Replications:
     """Replications of one arm, kept in a folder. Raises CaseError, BaselineError, Cancelled."""
     manifest = manifest_of(loaded, "replications", seed, 0, replications, (arm,), means.engine)
-    with opened(folder, manifest) as store:
+    with opened(folder, manifest, loaded.case.posterior) as store:
         parts = StoredReplications(store, arm)
         result = replicate(loaded.case, arm, replications, seed, means, SolvedCache(loaded.hash, seed), parts)
         if not store.finished:
@@ -226,7 +248,7 @@ def resume(folder: Path, means: Means) -> VerdictStudy | Replications | None:
         if store.finished and all(store.has(name) for name in store.parts()):
             return None
         manifest = store.manifest
-    loaded = manifest.loaded(str(folder / "manifest.json"))
+    loaded = stored_case(folder, manifest)
     engine: EngineName | None = next((name for name in ENGINES if name == manifest.engine), None)
     if engine is None:
         raise CaseError(str(folder), [Problem("E701", "engine", f'no engine "{manifest.engine}"')])

@@ -65,7 +65,9 @@ def judged(case: CaseFile, seed: int, done: Collected, means: Means) -> VerdictS
     report = None
     if case.baseline is not None:
         report = b.report(case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected)
-    verdict = judge([met(case, r.arms["production"].figures) for r in done.results], report is None or report.passed)
+    kept, fit = [met(case, r.arms["production"].figures) for r in done.results], case.posterior
+    passed = (report is None or report.passed) and (fit is None or fit.passed)
+    verdict = judge(kept, passed, fit.effective(len(kept)) if fit is not None and kept else None)
     extremes: tuple[Extreme, ...] = ()
     perfect: Outcome | None = None
     if done.results:

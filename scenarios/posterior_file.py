@@ -1,0 +1,156 @@
+"""`posterior.nc`: what the fits of a case found, as netCDF 4, one group a sub-model; and whether it belongs to the case.
+
+A group holds the columns (variable name = parameter path, with `@arm` where it speaks of one arm), `prior/` the same before the data,
+`reported/` the further figures. Texts (checks, files, notes, names along axes, provenance) are JSON in attributes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.posterior import Diagnostic, PosteriorDraws, Predictive, SubModel, posterior_of
+from models.schema import CaseFile
+from scenarios.problems import CaseError, Problem
+
+FILE = "posterior.nc"
+SCHEMA_VERSION = 1
+CONFIGURATION = ("calendars", "types", "arrivals", "teams", "systems", "steps")
+"""The parts of a case file that a fit depends on: beliefs and structure, not the promise nor the money."""
+_REMEDY = "fit it again: pilotproof fit {folder}"
+
+
+def evidence_hashes(folder: Path) -> dict[str, str]:
+    """File of evidence → SHA-256 of its bytes (12 hex digits), of those that are read: no examples, notes, hidden files."""
+    place = folder / "evidence"
+    files = sorted(place.iterdir()) if place.is_dir() else []
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for path in files
+        if path.is_file() and not path.name.startswith((".", "~$")) and ".example" not in path.name and path.name != "README.md"
+    }
+
+
+def configuration_hash(case: CaseFile) -> str:
+    """A hash of what a fit depends on of the case file."""
+    data = case.model_dump(mode="json", include=set(CONFIGURATION))
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
+
+
+def write_posterior(path: Path, posterior: PosteriorDraws) -> None:
+    """Writes the file as a whole or not at all. Raises CaseError (E901) if it cannot be written."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".posterior-", suffix=".nc")
+        os.close(handle)
+        draft = Path(name)
+        try:
+            write_netcdf(draft, posterior)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise CaseError(str(path), [Problem("E901", "", f"cannot be written: {error.strerror or error}")]) from None
+
+
+def write_netcdf(path: Path, posterior: PosteriorDraws) -> None:
+    """Writes the file where it stands. Raises OSError."""
+    import h5netcdf
+
+    with h5netcdf.File(path, "w") as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        file.attrs["provenance"] = json.dumps(posterior.provenance, sort_keys=True)
+        file.attrs["sub_models"] = json.dumps([s.name for s in posterior.sub_models])
+        for s in posterior.sub_models:
+            group = file.create_group(s.name)
+            _arrays(group, {**s.columns, "badness": s.badness}, "row")
+            _arrays(group.create_group("prior"), s.prior, "prior_row")
+            _arrays(group.create_group("reported"), s.reported, "at")
+            texts = {
+                "diagnostics": [asdict(d) for d in s.diagnostics],
+                "predictive": [asdict(p) for p in s.predictive],
+                "informed_by": dict(s.informed_by),
+                "coords": dict(s.coords),
+                "notes": list(s.notes),
+            }
+            for key, value in texts.items():
+                group.attrs[key] = json.dumps(value)
+
+
+def _arrays(group: Any, arrays: Mapping[str, Any], stem: str) -> None:
+    """Variables; every length gets a dimension of its own."""
+    for name, array in arrays.items():
+        values = np.asarray(array, dtype=np.float64)
+        dimensions = tuple(f"{stem}_{length}" for length in values.shape)
+        for dimension, length in zip(dimensions, values.shape, strict=True):
+            if dimension not in group.dimensions:
+                group.dimensions[dimension] = length
+        group.create_variable(name.replace("/", "∕"), dimensions, data=values)
+
+
+def read_posterior(path: Path) -> PosteriorDraws:
+    """Reads the file. Raises CaseError (E901) if it is none, or another version's."""
+    import h5netcdf
+
+    remedy = _REMEDY.format(folder=path.parent)
+    try:
+        with h5netcdf.File(path, "r") as file:
+            version = int(file.attrs["schema_version"])
+            if version != SCHEMA_VERSION:
+                what = f"has format version {version}, this version of pilotproof reads {SCHEMA_VERSION}"
+                raise CaseError(str(path), [Problem("E902", "schema_version", what, remedy)])
+            models = [_sub_model(file[name], name) for name in json.loads(file.attrs["sub_models"])]
+            return posterior_of(models, json.loads(file.attrs["provenance"]))
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CaseError(str(path), [Problem("E901", "", f"cannot be read as a fit: {error}", remedy)]) from None
+
+
+def _sub_model(group: Any, name: str) -> SubModel:
+    columns = _read(group)
+    text = {key: json.loads(group.attrs[key]) for key in ("diagnostics", "predictive", "informed_by", "coords", "notes")}
+    return SubModel(
+        name,
+        {key: values for key, values in columns.items() if key != "badness"},
+        _read(group["prior"]),
+        columns["badness"],
+        tuple(Diagnostic(**d) for d in text["diagnostics"]),
+        tuple(Predictive(**p) for p in text["predictive"]),
+        {key: tuple(files) for key, files in text["informed_by"].items()},
+        _read(group["reported"]),
+        {key: tuple(tuple(names) for names in axes) for key, axes in text["coords"].items()},
+        tuple(text["notes"]),
+    )
+
+
+def _read(group: Any) -> dict[str, Any]:
+    return {str(name).replace("∕", "/"): np.asarray(group.variables[name][...]) for name in group.variables}
+
+
+def check_belongs(path: Path, posterior: PosteriorDraws, case: CaseFile, evidence: Mapping[str, str]) -> None:
+    """Refuses a fit of another program version (E902), of another case file (E903) or of other evidence (E904). Raises CaseError.
+
+    `evidence`: file → hash, as it is now.
+    """
+    from scenarios.version import package_version
+
+    known, problems, remedy = posterior.provenance, list[Problem](), _REMEDY.format(folder=path.parent)
+    if known.get("version") != package_version():
+        what = f"was fitted by version {known.get('version')}, this is {package_version()}"
+        problems.append(Problem("E902", "version", what, remedy))
+    if known.get("configuration") != configuration_hash(case):
+        what = "was fitted for other contents of case.toml (steps, types, teams, systems or their numbers)"
+        problems.append(Problem("E903", "case.toml", what, remedy))
+    then: Mapping[str, str] = known.get("evidence", {})
+    for name in sorted({*then, *evidence}):
+        if then.get(name) != evidence.get(name):
+            how = "is new" if name not in then else "is gone" if name not in evidence else "was changed"
+            problems.append(Problem("E904", f"evidence/{name}", f"{how} since the fit", remedy))
+    if problems:
+        raise CaseError(str(path), problems)

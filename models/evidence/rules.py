@@ -12,7 +12,7 @@ from models.evidence.table import Table
 from models.schema import CaseFile
 
 Rows = NDArray[np.bool_]
-COUNTS, ORDER, TWICE, ENVIRONMENT, NOTHING, MISSING = "E530", "E531", "E532", "E534", "E535", "E520"
+COUNTS, ORDER, TWICE, ENVIRONMENT, NOTHING, MISSING, UNKNOWN = "E530", "E531", "E532", "E534", "E535", "E520", "E528"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +188,23 @@ def _overlapping(table: Table) -> Broken:
     )
 
 
-def _times(table: Table, _: CaseFile) -> Iterator[Broken]:
+def _level(table: Table, case: CaseFile) -> Broken:
+    """Levels that the step does not have."""
+    levels = {step.id: len(getattr(step, "levels", ())) or 1 for step in case.steps}
+    most = np.asarray([levels.get(step, 1) for step in table.texts("step")], dtype=np.float64)
+    level = table.numbers("level")
+    wrong = (level < 1) | (level > most)
+    return Broken(
+        UNKNOWN,
+        "level",
+        wrong,
+        lambda i: f"there is no level {level[i]:g} of {table.texts('step')[i]}",
+        "levels are counted from 1",
+    )
+
+
+def _times(table: Table, case: CaseFile) -> Iterator[Broken]:
+    yield _level(table, case)
     for first, then in (("entered", "started"), ("started", "ended"), ("entered", "ended")):
         yield _in_order(table, first, then)
     for column in ("entered", "started", "ended"):
@@ -214,16 +230,22 @@ def _observed(table: Table, column: str) -> Broken:
     return Broken(ORDER, column, late, lambda _: "lies after the day of the export (observed_until)", "check both")
 
 
-def _approvals(table: Table, _: CaseFile) -> Iterator[Broken]:
+def _approvals(table: Table, case: CaseFile) -> Iterator[Broken]:
+    yield _level(table, case)
     for first, then in (("asked", "reminded"), ("reminded", "decided"), ("asked", "decided")):
         yield _in_order(table, first, then)
     for column in ("asked", "reminded", "decided"):
         yield _observed(table, column)
     undated = np.isnan(table.times("decided")[:, 0])
     decision = table.texts("decision")
+    decided = undated & np.isin(decision.astype(str), ["approved", "rejected"])
     yield Broken(
-        MISSING, "decided", undated & np.isin(decision.astype(str), ["approved", "rejected"]),
-        lambda i: f'is empty, but the decision is "{decision[i]}"', "say when it was decided",
+        MISSING, "decided", decided, lambda i: f'is empty, but the decision is "{decision[i]}"', "say when it was decided"
+    )
+    unseen = undated & ~decided & np.isnan(table.times("observed_until")[:, 0])
+    yield Broken(
+        MISSING, "observed_until", unseen, lambda _: "is empty for an open request",
+        "say until when it was open, or the day of the export in settings.toml",
     )  # fmt: skip
     yield _repeated(
         table,
@@ -292,9 +314,9 @@ def _weekly(table: Table, _: CaseFile) -> Iterator[Broken]:
         _beside(table, "sent", "eligible"),
         _beside(table, "right", "checked"),
     )
-    pairs = [np.isnan(table.numbers(a)) | np.isnan(table.numbers(b)) for a, b in (("sent", "eligible"), ("right", "checked"))]
+    sent, right = (~np.isnan(table.numbers(c)) for c in ("sent", "right"))
     yield Broken(
-        NOTHING, "week", pairs[0] & pairs[1], lambda _: "the row informs nothing", "give sent and eligible, or right and checked"
+        NOTHING, "week", ~sent & ~right, lambda _: "the row informs nothing", "give sent and eligible, or right and checked"
     )
     yield _repeated(table, ("week", "step"), _all(table), "the same week", "give one row for a week")
 

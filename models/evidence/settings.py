@@ -23,10 +23,21 @@ def _version(number: int) -> int:
 def _zone(name: str) -> str:
     from zoneinfo import available_timezones
 
-    if name and name not in (known := available_timezones()):
+    if name and not _is_zone(name):
+        known = available_timezones()
         message = '"{name}" is not a time zone; {hint}'
         raise PydanticCustomError("zone", message, {"name": name[:60], "hint": hint(name, known)})
     return name
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # unknown, a path that leads elsewhere, or the name of a folder
+        return False
+    return True
 
 
 Version = Annotated[int, AfterValidator(_version)]

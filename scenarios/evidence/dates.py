@@ -20,7 +20,7 @@ _TIME = (
     r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?"
 )
 _FORMS = tuple(
-    re.compile(form + _TIME)
+    re.compile(form + _TIME, re.ASCII)
     for form in (
         r"(?P<y>\d{4})(?P<sep>[-/.])(?P<a>\d{1,2})(?P=sep)(?P<b>\d{1,2})",
         r"(?P<y>(?:19|20)\d{2})(?P<a>\d{2})(?P<b>\d{2})",
@@ -29,7 +29,7 @@ _FORMS = tuple(
         r"(?P<name>[A-Za-zÄä]{3,9})\.?\s(?P<b>\d{1,2}),?\s(?P<y>\d{4})",
     )
 )
-_SHORT_YEAR = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(?:\s.*)?")
+_SHORT_YEAR = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(?:\s.*)?", re.ASCII)
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -179,7 +179,7 @@ Whole = tuple[tuple[str, str, str, tuple[int, ...]], ...]
 
 def _order(moments: dict[int, _Moment], stated: str) -> tuple[bool, Whole]:
     """Whether the day comes first, and the defect if that cannot be told or the cells contradict each other."""
-    either = {i: m for i, m in moments.items() if not m.sure}
+    either = {i: m for i, m in moments.items() if not m.sure and min(m.first, m.second) <= 12}
     day_first = [i for i, m in either.items() if m.first > 12]
     month_first = [i for i, m in either.items() if m.second > 12]
     if day_first and month_first:

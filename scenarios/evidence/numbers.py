@@ -15,11 +15,12 @@ from scenarios.evidence.values import Parsed, shown, texts_of
 
 _NUMBER = re.compile(
     r"(?P<open>\()?(?P<sign>[-+\u2212])?\s*(?P<before>[A-Z]{3}|[€$£])?\s*(?P<sign2>[-+\u2212])?"
-    r"(?P<body>\d[\d.,'\u2019\u00a0\u202f ]*|[.,]\d+)(?P<power>[eE][-+]?\d{1,3})?\s*(?P<after>%|[A-Z]{3}|[€$£])?(?P<trailing>-)?(?P<close>\))?"
+    r"(?P<body>\d[\d.,'\u2019\u00a0\u202f ]*|[.,]\d+)(?P<power>[eE][-+]?\d{1,3})?\s*(?P<after>%|[A-Z]{3}|[€$£])?(?P<trailing>-)?(?P<close>\))?",
+    re.ASCII,
 )
 _SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP"}
-_GROUPED = {sep: re.compile(rf"\d{{1,3}}(?:{re.escape(sep)}\d{{3}})+") for sep in ".,"}
-_BLANK_GROUPS = re.compile(r"\d{1,3}(?:['\u2019\u00a0\u202f ]\d{3})+(?=$|[.,])")
+_GROUPED = {sep: re.compile(rf"\d{{1,3}}(?:{re.escape(sep)}\d{{3}})+", re.ASCII) for sep in ".,"}
+_BLANK_GROUPS = re.compile(r"\d{1,3}(?:['\u2019\u00a0\u202f ]\d{3})+(?=$|[.,])", re.ASCII)
 MIXED = "gives some numbers a decimal comma and others a decimal point"
 
 
@@ -92,8 +93,8 @@ def _read(cell: str) -> _Text | None:
     body = match["body"].rstrip()
     blank = _BLANK_GROUPS.match(body)
     if blank is not None:
-        body = re.sub(r"[^\d.,]", "", body)
-    elif not re.fullmatch(r"[\d.,]+", body):
+        body = re.sub(r"[^0-9.,]", "", body)
+    elif not re.fullmatch(r"[0-9.,]+", body):
         return None
     unit = match["before"] or match["after"] or ""
     says, is_open = _proof(body, blank is not None)

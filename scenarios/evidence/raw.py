@@ -112,8 +112,12 @@ def headed(names: Sequence[Any], line: int) -> tuple[list[str], tuple[str, ...]]
     texts = ["" if name is None else " ".join(str(name).split()) for name in names]
     if not any(texts):
         raise UnreadableError("E512", "has no header", "the first line names the columns", line)
-    seen = [name.lower() for name in texts if name]
-    return texts, tuple(sorted({name for name in texts if name and seen.count(name.lower()) > 1}))
+    first, doubled = dict[str, str](), []
+    for name in filter(None, texts):
+        if name.lower() in first:
+            doubled.append(first[name.lower()])
+        first.setdefault(name.lower(), name)
+    return texts, tuple(dict.fromkeys(doubled))
 
 
 def table_of(
@@ -122,10 +126,14 @@ def table_of(
 ) -> RawTable:  # fmt: skip
     """Puts columns under their headers; a column without one is only named if it holds anything."""
     named: dict[str, RawColumn] = {}
+    lower: set[str] = set()
     unnamed = []
     for number, (name, column) in enumerate(zip(header, columns, strict=True), 1):
-        if name:
-            named.setdefault(name, column)
+        if name and name.lower() not in lower:
+            named[name] = column
+            lower.add(name.lower())
+        elif name:
+            continue
         elif any(column.values[code] is not None for code in np.unique(column.codes)):
             unnamed.append(number)
     return RawTable(named, lines, ragged, doubled, tuple(unnamed), notes)

@@ -35,7 +35,7 @@ from scenarios.problems import CaseError, Problem, nearest
 FOLDER, SETTINGS = "evidence", "settings.toml"
 EXPORTS = ("invoices", "cases")
 """Names of an export of one's own; its mapping is the TOML file of the same name."""
-READERS = {".csv": read_csv, ".xlsx": read_xlsx, ".parquet": read_parquet}
+READERS = {".csv": read_csv, ".parquet": read_parquet}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ def _known(name: str, findings: Findings) -> bool:
     if stem not in known and stem not in EXPORTS:
         findings.add("E511", "is no known kind of evidence and would inform nothing", nearest(stem, known))
         return False
-    if suffix not in READERS:
-        findings.add("E511", f'files that end in "{suffix[:20]}" are not read', "save it as .csv, .xlsx or .parquet")
+    if suffix not in (*READERS, ".xlsx"):
+        findings.add("E511", *_other_suffix(suffix))
         return False
     return True
 
@@ -212,7 +212,15 @@ def _raw(name: str, data: bytes, limits: Limits, wanted: str = "") -> RawTable:
         if data.startswith(mark) and suffix != right:
             remedy = "save it as .xlsx or .csv" if right == ".xls" else f"name it {right}"
             raise UnreadableError("E510", f'is not a {suffix} file, whatever its name says: it looks like "{right}"', remedy)
-    return read_xlsx(data, limits, wanted) if suffix == ".xlsx" else READERS[suffix](data, limits)
+    if suffix == ".xlsx":
+        return read_xlsx(data, limits, wanted)
+    if suffix not in READERS:
+        raise UnreadableError("E511", *_other_suffix(suffix))
+    return READERS[suffix](data, limits)
+
+
+def _other_suffix(suffix: str) -> tuple[str, str]:
+    return f'files that end in "{suffix[:20]}" are not read', "save it as .csv, .xlsx or .parquet"
 
 
 def _of_kind(raw: RawTable, kind: FileKind, figures: FileFigures, context: Context, findings: Findings) -> _Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 
 Seconds = NDArray[np.float64]
 DAY = 86_400
-FIRST, LAST = 1970, 2102
+FIRST, LAST = 1989, 2102
+"""Earlier and later dates are refused anyway."""
+STRIDE = 4
+"""Days between two looks at the offset; no zone has changed its clocks there and back within so few."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,9 +28,15 @@ class Zone:
 
     @classmethod
     def of(cls, name: str) -> Zone:
-        """The zone of an IANA name, with its changes from 1970 to 2102."""
+        """The zone of an IANA name, with its changes from 1989 to 2102; made once for a name."""
+        return _zone(name)
+
+    @classmethod
+    def searched(cls, name: str) -> Zone:
+        """The same, found anew: offsets are compared every few days, a change between two of them is sought by halving."""
         zone = ZoneInfo(name)
-        days = [int(datetime(FIRST, 1, 1, tzinfo=UTC).timestamp()) + DAY * i for i in range((LAST - FIRST) * 366)]
+        first, last = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (FIRST, LAST))
+        days = list(range(first, last, STRIDE * DAY))
         offsets = [_offset(zone, day) for day in days]
         starts, found = [-np.inf], [offsets[0]]
         for i in range(1, len(days)):
@@ -63,6 +73,11 @@ class Zone:
         """Local days since 1970 → [first instant, first instant of the next day), shape (n, 2)."""
         edges = np.stack([local_days, local_days + 1], axis=-1).astype(np.float64) * DAY
         return np.stack([self.instants(edges[..., 0])[0], self.instants(edges[..., 1])[0]], axis=-1)
+
+
+@lru_cache(maxsize=16)
+def _zone(name: str) -> Zone:
+    return Zone.searched(name)
 
 
 def _offset(zone: ZoneInfo, second: int) -> float:

@@ -190,7 +190,7 @@ def _pools(build: Builder) -> Iterator[w.Pool]:
 def _arrivals(case: schema.CaseFile, columns: Scope, horizon: Horizon, calendars: Mapping[str, Calendar]) -> w.Arrivals:
     spec, at = case.arrivals, columns.into("arrivals")
     days = range(horizon.begin // DAY, -(-horizon.stop // DAY))
-    year = _day_factors(case, REFERENCE_YEAR)
+    year = day_factors(case, REFERENCE_YEAR)
     if spec.per_working_day is not None:
         rate = at.column("per_working_day") / np.mean([f for f in year if f > 0])
     else:
@@ -198,27 +198,28 @@ def _arrivals(case: schema.CaseFile, columns: Scope, horizon: Horizon, calendars
     shares = np.stack([columns.column(f"types.{t}.share") for t in case.types])
     shares = shares / shares.sum(axis=0)
     return w.Arrivals(
-        rate, tuple(_day_factors(case, days)), days[0], calendars[spec.calendar], tuple(shares),
+        rate, tuple(day_factors(case, days)), days[0], calendars[spec.calendar], tuple(shares),
         at.column("day_cv"), spec.clusters, spec.cluster_exponent,
     )  # fmt: skip
 
 
-def _day_factors(case: schema.CaseFile, days: range) -> list[float]:
+def day_factors(case: schema.CaseFile, days: range) -> list[float]:
     """Relative volume of days counted from go-live: 0 on closed days, weekday weights, a factor on the last working days of a month."""
-    spec = case.arrivals
-    hours = case.calendars[spec.calendar]
-    closed = closed_dates(case, hours, days)
-
-    def is_open(day: date) -> bool:
-        return schema_weekday(day) in hours.days and day not in closed
-
+    spec, is_open = case.arrivals, arrival_days(case, days)
     factors = []
     for day in (case.go_live + timedelta(days=d) for d in days):
         factor = spec.weekday.get(schema_weekday(day), 1.0) if is_open(day) else 0.0
-        if factor and spec.month_end_days and _is_month_end(day, spec.month_end_days, is_open):
+        if factor and spec.month_end_days and is_month_end(day, spec.month_end_days, is_open):
             factor *= spec.month_end_factor
         factors.append(factor)
     return factors
+
+
+def arrival_days(case: schema.CaseFile, days: range) -> Callable[[date], bool]:
+    """Whether cases arrive on a date, by calendar; holidays are known for `days`, counted from go-live."""
+    hours = case.calendars[case.arrivals.calendar]
+    closed = closed_dates(case, hours, days)
+    return lambda day: schema_weekday(day) in hours.days and day not in closed
 
 
 def schema_weekday(day: date) -> schema.Weekday:
@@ -227,7 +228,7 @@ def schema_weekday(day: date) -> schema.Weekday:
     return names[day.weekday()]
 
 
-def _is_month_end(day: date, last_days: int, is_open: Callable[[date], bool]) -> bool:
+def is_month_end(day: date, last_days: int, is_open: Callable[[date], bool]) -> bool:
     """Whether at most `last_days` - 1 open days of the month follow."""
     following, later = 0, day + timedelta(days=1)
     while later.month == day.month:

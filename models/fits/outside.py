@@ -1,0 +1,80 @@
+"""Waits: for somebody outside, in an inbox, for a process step that is not modelled in detail; on the step's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Event
+
+import numpy as np
+
+from models import schema
+from models.evidence.duration_cells import reduce
+from models.evidence.refusals import UnusableEvidenceError
+from models.evidence.settings import EvidenceSettings
+from models.evidence.step_times import reminded_after, rows_of_step, stopped_at, visits
+from models.evidence.table import Table
+from models.fits.law_priors import arm_of, stated_parameters
+from models.fits.seam import Sampling
+from models.fits.service import today_factor
+from models.fits.timed_laws import TimedLaw, fit_laws
+from models.posterior import SubModel
+
+NAME = "waits"
+FILES = ("times",)
+
+
+def fit(
+    case: schema.CaseFile, tables: Mapping[str, Table], about: EvidenceSettings, sampling: Sampling, stop: Event | None = None
+) -> SubModel | None:
+    """Columns `steps.X.time.…` of the steps of kind wait that the file `times` has rows of; None without any.
+
+    Raises UnusableEvidenceError for a law that times cannot inform, StoppedError once `stop` is set.
+    """
+    laws = wait_laws(case, tables, about)
+    if not laws:
+        return None
+    return fit_laws(NAME, laws, sampling, stop, ("A wait runs from `entered` to `ended`, on the clock of its step.",))
+
+
+def wait_laws(case: schema.CaseFile, tables: Mapping[str, Table], about: EvidenceSettings) -> list[TimedLaw]:
+    """The laws of waits that have rows. Waits that reached the step's limit count as longer than that."""
+    table = tables.get("times")
+    if table is None:
+        return []
+    fitting = [s.id for s in case.steps if isinstance(s, schema.Work | schema.Review | schema.Desk | schema.Wait)]
+    found = []
+    for step in case.steps:
+        if not isinstance(step, schema.Wait):
+            continue
+        rows = rows_of_step(table, step.id, fitting) & np.isfinite(table.times("entered")[:, 0])
+        if rows.any():
+            found.append(_timed(case, about, table, rows, step))
+    return found
+
+
+def _timed(
+    case: schema.CaseFile,
+    about: EvidenceSettings,
+    table: Table,
+    rows: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    step: schema.Wait,
+) -> TimedLaw:
+    path = f"steps.{step.id}.time"
+    spans = visits(case, about, table, rows, "entered", "ended", () if step.clock is None else (step.clock,))
+    if step.limit is not None:
+        spans = stopped_at(spans, certain(step.limit, f"steps.{step.id}.limit"))
+    multiplier = None
+    if step.remind is not None:
+        spans = reminded_after(spans, certain(step.remind.after, f"steps.{step.id}.remind.after"))
+        multiplier = step.remind.multiplier
+    arm = arm_of(stated_parameters(step.time.law, path), path, "as_is")
+    factor = today_factor(step.factor, path)
+    return TimedLaw(path, step.time.law, reduce(spans), arm, FILES, factor, multiplier, f"steps.{step.id}.remind.multiplier")
+
+
+def certain(parameter: schema.Parameter, path: str) -> float:
+    """The value today of a parameter that must be certain. Raises UnusableEvidenceError if it is not."""
+    belief = parameter.in_arm("as_is").uncertain()
+    if belief.fixed is None:
+        raise UnusableEvidenceError(f"{path} is uncertain, so it cannot be told which waits it cut short; give it as one value")
+    return belief.fixed

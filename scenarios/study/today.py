@@ -7,10 +7,13 @@ from typing import Any
 
 from models import baseline as b
 from models import parameters
+from models.legs import COLUMN, dated, legs_between
 from models.outcomes import Outcome
+from models.posterior import parts_of
 from models.schema import CaseFile
 from scenarios.arms import Arms, OneFuture
 from scenarios.store import SolvedCache
+from simulator.clock import DAY
 from simulator.engines import Engine, engine_of
 from simulator.laws import LawCheck
 
@@ -44,8 +47,38 @@ def solve_baseline(
     if known is not None:
         per_visit = dict(known["per_visit"])
         return b.Solved(known["goal_days"], known["unlocated_days"], known["shares"], per_visit, as_is(per_visit))
-    goal = b.goal_of_draw(case.baseline, seed, draw)
-    return b.solve(case.baseline, goal, b.split_of_draw(case.baseline, seed, draw), as_is, start)
+    split = b.split_of_draw(case.baseline, seed, draw)
+    if not dated(case):
+        return b.solve(case.baseline, b.goal_of_draw(case.baseline, seed, draw), split, as_is, start)
+    goal = float(one.arms.draws.values["baseline.observed"]["as_is"][one.row]) / DAY
+    open_places = _normed({name: share for name, share in split.items() if name not in _timed(case)})
+    return b.solve(case.baseline, goal, open_places, as_is, start, _legs(one, open_places))
+
+
+def _normed(shares: dict[str, float]) -> dict[str, float]:
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()} if total > 0 else {}
+
+
+def _timed(case: CaseFile) -> set[str]:
+    """Steps whose waits themselves were fitted: no day in front of them is unlocated."""
+    names = () if case.posterior is None else case.posterior.names()
+    paths = [parts_of(name)[0].split(".") for name in names]
+    return {path[1] for path in paths if path[0] == "steps" and ("response" in path or path[2] == "time")}
+
+
+def _legs(one: OneFuture, places: Mapping[str, float]) -> list[b.DatedLeg]:
+    """The dated legs with their mean days in this draw, and those of the places in them that may hold unlocated days."""
+    values = one.arms.draws.values
+    names = [name.removeprefix(COLUMN) for name in values if name.startswith(COLUMN)]
+    legs = legs_between(one.arms.case, names) if names else ()
+    return [
+        b.DatedLeg(
+            leg.last, leg.steps, tuple(p for p in leg.places if p in places),
+            float(values[f"{COLUMN}{leg.last}"]["as_is"][one.row]) / DAY,
+        )
+        for leg in legs
+    ]  # fmt: skip
 
 
 def solved_record(solved: b.Solved | b.Rejected) -> dict[str, Any]:

@@ -1,0 +1,172 @@
+"""Today's result from dates: mean and sampling error, open cases, legs, and draws that reproduce them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models import baseline as b
+from models.evidence.cycles import DAY, Cycles
+from models.fits.baseline import ROWS, BaselineEvidenceError, completed_days, fit_baseline, mean_residual
+from models.legs import legs_between
+from models.posterior import posterior_of
+from scenarios.files import load
+from scenarios.study import verdict
+from tests.test_baseline import Line, baseline
+from tests.tiny import tiny
+
+START = 1_800_000_000.0
+
+
+def instants(seconds: np.ndarray, width: float = 60.0) -> np.ndarray:
+    return np.stack([seconds, seconds + width], axis=1)
+
+
+def cycles(days: np.ndarray, arrival_days: np.ndarray, exported_day: float = 1e6, **events: np.ndarray) -> Cycles:
+    """Cases that arrive and take as many days; those not done by the export are open. `events`: days from arrival."""
+    n, arrival = len(days), START + arrival_days * DAY
+    exported = START + exported_day * DAY
+    is_open = arrival + days * DAY > exported
+    end = np.where(is_open[:, None], np.nan, instants(arrival + days * DAY))
+    empty = np.full(n, "", dtype=object)
+    at = {name: instants(arrival + x * DAY) for name, x in events.items()}
+    return Cycles(
+        "invoices.csv", np.arange(n), empty, empty, empty, np.full(n, np.nan), empty, instants(arrival), end, is_open,
+        at, {}, "arrival", (START, exported), exported,
+    )  # fmt: skip
+
+
+def test_the_mean_and_its_error_come_from_weeks():
+    """Independent weeks of 50 cases: the spread of the rows is the standard error of the mean of 20 weekly means (within 10 %)."""
+    rng = np.random.default_rng(5)
+    weekly = rng.normal(14, 2, 20)
+    week = np.repeat(np.arange(20), 50)
+    days = np.maximum(weekly[week] + rng.normal(0, 1, 1_000), 0.1)
+    found = fit_baseline(cycles(days, week * 7 + rng.uniform(0, 5, 1_000)), load("invoice_processing").case, 1)
+    observed = found.columns["baseline.observed"] / DAY
+    assert found.passed
+    assert observed.shape == (ROWS,)
+    assert observed.mean() == pytest.approx(days.mean(), abs=0.05)
+    expected = np.asarray([days[week == w].mean() for w in range(20)]).std(ddof=1) / np.sqrt(20)
+    assert observed.std() == pytest.approx(expected, rel=0.1)
+    assert expected > 5 * days.std() / np.sqrt(1_000)  # cases are not independent: the naive error would be far too small
+
+
+def test_intervals_cover_in_ninety_of_a_hundred():
+    """200 samples of 26 correlated weeks: a 90 % interval covers the truth in 180 ± 5 standard errors of a binomial (4.2)."""
+    case, covered = load("invoice_processing").case, 0
+    for k in range(200):
+        rng = np.random.default_rng([9, k])
+        week = np.repeat(np.arange(26), 20)
+        days = np.maximum(14 + rng.normal(0, 2, 26)[week] + rng.exponential(3, 520) - 3, 0.0)
+        rows = fit_baseline(cycles(days, week * 7.0 + 1, 1e6), case, k).columns["baseline.observed"] / DAY
+        low, high = np.quantile(rows, [0.05, 0.95])
+        covered += low <= 14 <= high
+    assert abs(covered - 180) <= 5 * 4.2
+
+
+def test_open_cases_are_completed_and_not_dropped():
+    """Exponential times of mean 10 d seen for 60 days: the finished alone say less than 9; completed they say 10 (5 standard errors)."""
+    rng = np.random.default_rng(2)
+    days, arrived = rng.exponential(10, 20_000), rng.uniform(0, 60, 20_000)
+    seen = cycles(days, arrived, exported_day=60)
+    completed, _ = completed_days(seen)
+    done = ~seen.open
+    assert days[done].mean() < 9
+    assert completed.mean() == pytest.approx(10, abs=5 * 10 / np.sqrt(done.sum()))
+
+
+def test_the_mean_residual_of_known_tables():
+    """Times 1 to 10, none open: beyond age a the mean of those longer than a, less a; constant from the age a tenth reach."""
+    residual = mean_residual(np.arange(1.0, 11.0), np.zeros(10, dtype=bool))
+    assert residual(np.asarray([0.0]))[0] == pytest.approx(5.5, abs=0.5)
+    assert residual(np.asarray([4.0]))[0] == pytest.approx(np.mean([5, 6, 7, 8, 9, 10]) - 4, abs=0.2)
+
+
+def test_what_cannot_be_said_is_refused():
+    case = load("invoice_processing").case
+    with pytest.raises(BaselineEvidenceError, match="weeks"):
+        fit_baseline(cycles(np.full(40, 5.0), np.linspace(0, 20, 40)), case, 1)
+    with pytest.raises(BaselineEvidenceError, match="baseline"):
+        fit_baseline(cycles(np.full(400, 5.0), np.linspace(0, 100, 400)), tiny(), 1)
+    rng = np.random.default_rng(1)
+    seen = fit_baseline(cycles(rng.exponential(30, 2_000), rng.uniform(0, 90, 2_000), exported_day=90), case, 1)
+    assert not seen.passed  # a third is open: the mean is mostly what is assumed of them
+
+
+# ---------------------------------------------------------------- legs
+
+
+def test_events_cut_the_process_into_legs():
+    case = load("invoice_processing").case
+    legs = legs_between(case, ["approve.1.asked", "entry.ended", "approve.3.decided", "approve.1.decided", "match.started"])
+    assert [(leg.first, leg.last, leg.places) for leg in legs] == [
+        ("arrival", "entry.ended", ("entry",)),
+        ("entry.ended", "approve.1.asked", ("match", "exceptions")),
+        ("approve.1.asked", "approve.3.decided", ("approve",)),
+        ("approve.3.decided", "end", ()),
+    ]
+    assert [step for leg in legs for step in leg.steps] == [step.id for step in case.steps]
+
+
+def test_an_event_that_many_cases_do_not_have_cuts_no_leg():
+    rng = np.random.default_rng(3)
+    n = 1_000
+    entry = np.full(n, 2.0)
+    rare = np.where(rng.uniform(size=n) < 0.2, 3.0, np.nan)
+    seen = cycles(np.full(n, 14.0), np.linspace(0, 100, n), **{"entry.ended": entry, "exceptions.3.ended": rare})
+    found = fit_baseline(seen, load("invoice_processing").case, 1)
+    legs = {name: x.mean() / DAY for name, x in found.columns.items() if "legs" in name}
+    assert legs == {"baseline.legs.entry.ended": pytest.approx(2.0), "baseline.legs.end": pytest.approx(12.0)}
+    assert any("exceptions.3.ended" in note for note in found.notes)
+
+
+def leg(name: str, days: float, *places: str) -> b.DatedLeg:
+    return b.DatedLeg(name, places, places, days)
+
+
+def test_dates_locate_the_days_of_their_leg():
+    """8 days are unlocated; dates say that entry takes 3: the split of the draw (6 and 2) no longer counts."""
+    solved = b.solve(baseline(), 14.0, {"entry": 0.75, "approve": 0.25}, Line(), None, [leg("entry.ended", 3.0, "entry")])
+    assert isinstance(solved, b.Solved)
+    assert solved.unlocated_days * solved.shares["entry"] == pytest.approx(3.0, abs=b.LEG_WITHIN_DAYS)
+    assert solved.unlocated_days == pytest.approx(8.0, abs=b.SOLVED_WITHIN_DAYS)
+
+
+def test_legs_over_the_whole_process_leave_nothing_open():
+    """Entry 3 d and approvals 9 d (4 of them sourced): 3 + 5 unlocated days, as the 14 of the whole ask for."""
+    legs = [leg("entry.ended", 3.0, "entry"), leg("end", 9.0, "approve")]
+    solved = b.solve(baseline(), 14.0, {"entry": 0.5, "approve": 0.5}, Line(), None, legs)
+    assert isinstance(solved, b.Solved)
+    days = {name: solved.unlocated_days * share for name, share in solved.shares.items()}
+    assert days == {"entry": pytest.approx(3.0, abs=0.1), "approve": pytest.approx(5.0, abs=0.1)}
+
+
+def test_a_leg_shorter_than_its_own_steps_keeps_no_days():
+    """Dates say that approvals take 3 d, the sourced steps say 4: 0 days there, all 8 at entry."""
+    solved = b.solve(baseline(), 14.0, {"entry": 0.5, "approve": 0.5}, Line(), None, [leg("end", 3.0, "approve")])
+    assert isinstance(solved, b.Solved)
+    assert solved.shares == {"entry": pytest.approx(1.0), "approve": pytest.approx(0.0)}
+
+
+def test_steps_that_alone_take_longer_are_rejected_with_legs_too():
+    answer = b.solve(baseline(), 5.0, {"entry": 1.0}, Line(), None, [leg("entry.ended", 0.0, "entry")])
+    assert answer == b.Rejected("the sourced steps alone take 6.0 of 5.0 days")
+    near = b.solve(baseline(), 5.9, {"entry": 1.0}, Line(), None, [leg("entry.ended", 0.0, "entry")])
+    assert isinstance(near, b.Solved)
+
+
+def test_dates_move_the_answer_of_the_default_scenario():
+    """Entry takes 9 d today, approvals 3.5: found again in the simulation of today, draw by draw."""
+    rng, n = np.random.default_rng(8), 3_000
+    entry, rest = rng.exponential(8.5, n) + 0.5, rng.exponential(5, n)
+    seen = cycles(entry + rest, np.linspace(0, 140, n), **{"entry.ended": entry})
+    loaded = load("invoice_processing")
+    fit = fit_baseline(seen, loaded.case, 1)
+    study = verdict(loaded.case.with_posterior(posterior_of([fit], {})), 8, 7)
+    assert study.baseline is not None
+    assert study.baseline.observed == pytest.approx((entry + rest).mean(), abs=0.5)
+    for result in study.results:
+        today = result.arms["as_is"]
+        legs = legs_between(loaded.case, ["entry.ended"])
+        assert sum(today.step_days[s] for s in legs[0].steps) == pytest.approx(entry.mean(), abs=0.6)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ from numpy.typing import NDArray
 
 from models.evidence.kinds import kind_named
 from models.evidence.table import ColumnSpec, Table
+from models.schema import CaseFile
+
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
 
 def table(kind: str, **columns: Sequence[Any]) -> Table:
@@ -45,3 +50,8 @@ def _instant(value: Any) -> tuple[float, float]:
 def at(day: date, seconds: Any) -> NDArray[np.float64]:
     """Seconds after the beginning of a day (UTC) as seconds since 1970."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + np.asarray(seconds, dtype=np.float64)
+
+
+def shipped(name: str) -> CaseFile:
+    """A scenario that ships with the program, without any check."""
+    return CaseFile.model_validate(tomllib.loads((SCENARIOS / f"{name}.toml").read_text(encoding="utf-8")))

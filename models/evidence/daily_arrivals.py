@@ -45,18 +45,27 @@ class DailyArrivals:
     def condensed(self) -> tuple[Ints, Ints, Floats, Floats]:
         """Rows of equal sort and count: weekday, month-end, cases, and how many days; at most `MOST_ROWS`.
 
-        If there are more different ones, neighbouring counts of one sort of day are merged at their mean: the wider the further the limit
-        is exceeded.
+        If there are more different ones, neighbouring counts of one sort of day are merged, the wider the further the limit is exceeded:
+        half of their days at the mean less the standard deviation of the merged counts, half at the mean plus it.
         """
-        width = 1.0
-        while True:
-            key = np.stack([self.weekday, self.month_end, np.floor(self.cases / width).astype(np.int64)])
-            unique, index = np.unique(key, axis=1, return_inverse=True)
-            index = index.reshape(-1)
-            if unique.shape[1] <= MOST_ROWS:
-                days = np.bincount(index).astype(np.float64)
-                return unique[0], unique[1], np.bincount(index, self.cases) / days, days
+        weekday, month_end, cases, days, spread = self._merged(1.0)
+        if len(cases) <= MOST_ROWS:
+            return weekday, month_end, cases, days
+        width = 1.5
+        while 2 * len(cases) > MOST_ROWS:
+            weekday, month_end, cases, days, spread = self._merged(width)
             width *= 1.5
+        return np.tile(weekday, 2), np.tile(month_end, 2), np.concatenate([cases - spread, cases + spread]), np.tile(days / 2, 2)
+
+    def _merged(self, width: float) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+        """Weekday, month-end, mean and number of the days whose counts share a bin of a width, and the counts' standard deviation."""
+        key = np.stack([self.weekday, self.month_end, np.floor(self.cases / width).astype(np.int64)])
+        unique, index = np.unique(key, axis=1, return_inverse=True)
+        index = index.reshape(-1)
+        days = np.bincount(index).astype(np.float64)
+        mean = np.bincount(index, self.cases) / days
+        spread = np.sqrt(np.bincount(index, np.square(self.cases - mean[index])) / days)
+        return unique[0], unique[1], mean, days, spread
 
 
 def daily(case: CaseFile, about: EvidenceSettings, table: Table) -> DailyArrivals:

@@ -37,7 +37,7 @@ WEEKDAY_SD, MONTH_END_SD = 0.3, 0.3
 USUAL_TYPES_WEIGHT = 2.0
 """Usual prior of the shares of types, in cases for each type."""
 NAMES = ("level", "log_cv", "weekday", "month_end")
-MONTHS_A_DAY = 365.25 / 12
+DAYS_A_MONTH = 365.25 / 12
 
 
 def fit(
@@ -179,7 +179,7 @@ def volume(case: schema.CaseFile, draws: Mapping[str, Floats]) -> dict[str, Floa
     sorts = _year(case)
     expected = np.exp(draws["level"][:, None] + draws["weekday"][:, sorts[:, 0]] + draws["month_end"][:, None] * sorts[:, 1])
     total = expected @ sorts[:, 2]
-    days = len(REFERENCE_YEAR) / MONTHS_A_DAY if case.arrivals.per_month is not None else sorts[:, 2].sum()
+    days = len(REFERENCE_YEAR) / DAYS_A_MONTH if case.arrivals.per_month is not None else sorts[:, 2].sum()
     return {_rate_name(case): total / days, "arrivals.day_cv": np.exp(draws["log_cv"])}
 
 

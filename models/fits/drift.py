@@ -27,14 +27,14 @@ Floats = NDArray[np.float64]
 NAME = "after go-live"
 FILES = ("weekly",)
 PRIOR_ROWS = 4_000
-PROPOSED = 20_000
+PROPOSED = 10_000
 USUAL = {
     "start": Prior(0.0, 1.0, "logit", "usual prior"), "weeks": Prior(float(np.log(12)), 0.5, "log", "usual prior"),
     "logit_drop": Prior(0.0, 0.8, "plain", "usual prior"), "midpoint_week": Prior(6.0, 2.0, "plain", "usual prior"),
     "scale_weeks": Prior(float(np.log(1.2)), 0.6, "log", "usual prior"),
 }  # fmt: skip
 USUAL_LEVEL_SD = 0.7
-LEVELS = np.linspace(-4, 4, 161)
+LEVELS = np.linspace(-4, 4, 121)
 GRID = 121
 WATCHED_WEEK = 12
 

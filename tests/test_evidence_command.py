@@ -132,6 +132,12 @@ def test_two_files_of_a_kind(place):
     assert [(d.code, d.file) for d in found.defects] == [("E511", "evidence/pilot.xlsx")]
 
 
+def test_a_mapping_without_its_export(place):
+    (place / "invoices.toml").write_text("", encoding="utf-8")
+    found = read_evidence(place.parent, case())
+    assert [(d.code, d.file) for d in found.defects] == [("E511", "evidence/invoices.toml")]
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [

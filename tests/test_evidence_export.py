@@ -136,6 +136,14 @@ def test_arrivals_are_counted_on_every_day_of_the_period():
     ] == [1, 2]
 
 
+def test_a_case_without_a_type_counts_for_all():
+    found = wide(*changed("Belegart", ""))
+    assert found.defects == ()
+    assert found.tables["arrivals"].numbers("cases")[:2].tolist() == [1, 1]
+    assert set(found.tables["arrivals"].texts("type").tolist()) == {""}
+    assert any("1 rows have no type" in note for note in found.files[0].notes)
+
+
 def test_an_export_of_what_ended_counts_no_arrivals():
     found = wide(ROWS[0], ROWS[3], selected_by="end")
     assert found.defects == ()

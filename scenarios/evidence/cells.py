@@ -39,7 +39,7 @@ def text(cell: Any) -> str:
 
 def is_sum(cell: Any) -> bool:
     """Whether a cell marks a line that sums up others."""
-    return isinstance(cell, str) and len(cell) < 30 and _SUM.fullmatch(cell.strip(" :=*.")) is not None
+    return isinstance(cell, str) and len(cell) < 30 and not cell[:1].isdigit() and _SUM.fullmatch(cell.strip(" :=*.")) is not None
 
 
 def parse_texts(cells: Sequence[Any]) -> Parsed:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,7 @@ MANY = 5
 """So many times, all at midnight, are dates alone: exports add 00:00:00 to dates."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(NamedTuple):
     """One cell: the two numbers that are month and day in either order (`sure`: in this order), seconds of the day, length in seconds.
 
     `offset`: seconds east of UTC, None for local time · `ordered`: by its separator alone, which is only kept if nothing contradicts
@@ -79,10 +78,11 @@ LATEST = datetime(2101, 1, 1, tzinfo=UTC).timestamp()
 def parse_times(cells: Sequence[Any], reading: Reading, day_only: bool) -> Parsed:
     """Instants as [earliest, latest) in UTC seconds, shape (cells, 2), NaN where a cell is empty. `day_only`: the local day of each."""
     moments, wrong = dict[int, _Moment](), dict[int, tuple[str, str, str]]()
+    parts: dict[str, _Moment | str] = {}
     for i, cell in enumerate(cells):
         if cell is None:
             continue
-        found = _moment(cell)
+        found = _of_parts(cell, parts) if isinstance(cell, str) else _moment(cell)
         if isinstance(found, str):
             wrong[i] = ("E524", found, EXPECTED)
         else:
@@ -101,6 +101,21 @@ def parse_times(cells: Sequence[Any], reading: Reading, day_only: bool) -> Parse
         values[known] = reading.zone.days(np.floor(reading.zone.local(values[known, 0]) / DAY).astype(np.int64))
     _in_range(cells, values, reading.until, wrong)
     return Parsed(values, wrong, (), None, note)
+
+
+def _of_parts(cell: str, parts: dict[str, _Moment | str]) -> _Moment | str:
+    """The same as `_moment`, from a date of ten letters and a time of day that were read before: a column has few of each."""
+    day, clock = cell[:10], cell[10:]
+    if clock[:1] not in (" ", "T"):
+        return _moment(cell)
+    first, second = parts.get(day), parts.get(clock)
+    if first is None:
+        first = parts[day] = _moment(day)
+    if second is None:
+        second = parts[clock] = _moment(f"2000-01-01{clock}")
+    if isinstance(first, str) or isinstance(second, str):
+        return _moment(cell)
+    return _Moment(first.year, first.first, first.second, first.sure, first.dotted, second.seconds, second.length, second.offset)
 
 
 def _moment(cell: Any) -> _Moment | str:
@@ -218,14 +233,10 @@ def _resolution(moments: dict[int, _Moment]) -> tuple[dict[int, _Moment], str]:
     """Times that are all at midnight are dates alone; times that are all at full minutes are known to the minute."""
     timed = [i for i, m in moments.items() if m.length < DAY]
     if len(timed) >= MANY and all(moments[i].seconds == 0 and moments[i].offset is None for i in timed):
-        return {i: _with_length(m, float(DAY)) for i, m in moments.items()}, "all times are at midnight: read as dates alone"
+        return {i: m._replace(length=float(DAY)) for i, m in moments.items()}, "all times are at midnight: read as dates alone"
     if len(timed) >= MANY and all(moments[i].seconds % 60 == 0 for i in timed):
-        return {i: _with_length(m, 60.0) if m.length < 60 else m for i, m in moments.items()}, ""
+        return {i: m._replace(length=60.0) if m.length < 60 else m for i, m in moments.items()}, ""
     return moments, ""
-
-
-def _with_length(m: _Moment, length: float) -> _Moment:
-    return _Moment(m.year, m.first, m.second, m.sure, m.dotted, m.seconds, length, m.offset)
 
 
 def _instants(
@@ -233,14 +244,16 @@ def _instants(
     wrong: dict[int, tuple[str, str, str]], values: NDArray[np.float64],
 ) -> NDArray[np.float64]:  # fmt: skip
     """Fills in [earliest, latest) of each cell."""
-    index, days, rest = [], [], []
+    index, days, rest, known_days = [], [], [], dict[tuple[int, int, int], int | None]()
     for i, m in moments.items():
-        month, day = (m.first, m.second) if m.sure or not day_first else (m.second, m.first)
-        try:
-            days.append(date(m.year, month, day).toordinal() - _EPOCH)
-        except ValueError:
+        written = (m.year, m.first, m.second) if m.sure or not day_first else (m.year, m.second, m.first)
+        if written not in known_days:
+            known_days[written] = _day_number(*written)
+        number = known_days[written]
+        if number is None:
             wrong[i] = ("E524", f"{shown(cells[i])} is not a day of the calendar", EXPECTED)
             continue
+        days.append(number)
         index.append(i)
         rest.append((m.seconds, m.length, np.nan if m.offset is None else m.offset))
     if not index:
@@ -261,6 +274,14 @@ def _instants(
                 "correct the time, or give its offset",
             )
     return values
+
+
+def _day_number(year: int, month: int, day: int) -> int | None:
+    """Days since 1970, None if there is no such day."""
+    try:
+        return date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        return None
 
 
 _EPOCH = date(1970, 1, 1).toordinal()

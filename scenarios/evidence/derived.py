@@ -16,8 +16,8 @@ from scenarios.evidence.visits import Visits, visits_of
 from scenarios.evidence.zones import DAY, Zone
 
 
-def derived_tables(export: Export, case: CaseFile, zone: Zone, typed: bool) -> dict[str, Table]:
-    """Kind → table; kinds about which the export says nothing are left out. `typed`: whether the export has a column of types."""
+def derived_tables(export: Export, case: CaseFile, zone: Zone) -> dict[str, Table]:
+    """Kind → table; kinds about which the export says nothing are left out."""
     c = export.cycles
     selection = Selection(c.selected_by, *c.window, of="case")
     found = {
@@ -25,7 +25,7 @@ def derived_tables(export: Export, case: CaseFile, zone: Zone, typed: bool) -> d
         for kind, phases in ((TIMES, WORK_PHASES), (APPROVALS, APPROVAL_PHASES))
     }
     if c.selected_by == "arrival":
-        found["arrivals"] = _arrivals(export, case, zone, typed)
+        found["arrivals"] = _arrivals(export, case, zone)
     return {name: table for name, table in found.items() if table is not None and len(table)}
 
 
@@ -63,9 +63,10 @@ def _part(export: Export, visits: Visits, step: str, level: int, phases: tuple[s
     }  # fmt: skip
 
 
-def _arrivals(export: Export, case: CaseFile, zone: Zone, typed: bool) -> Table:
-    """Cases of every local day of the period, by type if the export has types; days without a case are 0."""
+def _arrivals(export: Export, case: CaseFile, zone: Zone) -> Table:
+    """Cases of every local day of the period, by type if every case has one; days without a case are 0."""
     c = export.cycles
+    typed = bool((c.type != "").all())
     day = np.floor(zone.local(c.arrival[:, 0]) / DAY).astype(np.int64)
     first, stop = np.floor(zone.local(np.asarray(c.window)) / DAY + 1e-9).astype(np.int64)
     types = list(case.types) if typed else [""]

@@ -114,6 +114,10 @@ class _Reader:
         mapped = [self.mapping.types.get(name, "" if name in outside else name) for name in found.values]
         checked = parse_names(mapped, tuple(self.context.case.types), "type", {})
         remedy = "map it under [types], or name it in leave_out_types"
+        untyped = column.expand(np.asarray(found.values == "", dtype=np.bool_)) & ~self.parser.bad
+        if untyped.any():
+            note = f"{int(untyped.sum()):,} rows have no type: they count for all types, and cases a day are not counted by type"
+            self.parser.notes.append(note)
         wrong = {
             i: ("E528", f"there is no type {shown(column.values[i])}", remedy) for i in checked.wrong if i not in found.wrong
         }

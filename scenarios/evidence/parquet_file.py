@@ -42,9 +42,14 @@ def read_parquet(data: bytes, limits: Limits) -> RawTable:
         NotImplementedError,
         IndexError,
     ):
-        raise UnreadableError("E510", "cannot be read as a Parquet file", "write it anew, or as CSV in UTF-8") from None
+        raise UnreadableError("E510", *_DAMAGED) from None
     rows = file.metadata.num_rows
+    if any(len(column.codes) != rows for column in columns):
+        raise UnreadableError("E510", *_DAMAGED)
     return table_of(header, columns, np.arange(2, rows + 2, dtype=np.int64), {}, doubled)
+
+
+_DAMAGED = ("cannot be read as a Parquet file", "write it anew, or as CSV in UTF-8")
 
 
 def _is_text(kind: Any) -> bool:

@@ -58,7 +58,22 @@ def read_evidence(folder: Path | str, case: CaseFile, limits: Limits = LIMITS) -
         return Evidence({}, None, settings, problems.result(False))
     context = Context.of(case, settings, limits)
     parts = [_read_file(path, place, context) for path in _files(place)]
-    return _together(parts, case, context)
+    return _together([*parts, *_mappings_alone(place, parts, limits)], case, context)
+
+
+def _mappings_alone(place: Path, parts: list[_Part], limits: Limits) -> list[_Part]:
+    """A mapping without its export would be passed over in silence."""
+    found, read = [], {Path(part.figures.name).stem.lower() for part in parts}
+    for name in EXPORTS:
+        if (place / f"{name}.toml").is_file() and name not in read:
+            findings = Findings(f"{FOLDER}/{name}.toml", limits.listed)
+            findings.add(
+                "E511",
+                f"is a mapping, and there is no {name}.csv, .xlsx or .parquet beside it",
+                "put your export there, or remove it",
+            )
+            found.append(_Part(FileFigures(findings.file, "", "", ""), findings.result(False)))
+    return found
 
 
 def evidence_folder(folder: Path) -> Path:
@@ -341,7 +356,7 @@ def _together(parts: list[_Part], case: CaseFile, context: Context) -> Evidence:
     for part in parts:
         if part.export is not None and context.zone is not None:
             cycles = part.export.cycles
-            derived = derived_tables(part.export, case, context.zone, bool(set(cycles.type.tolist()) - {""}))
+            derived = derived_tables(part.export, case, context.zone)
             tables, used, notes = merged(tables, derived)
             found = figures[part.figures.name]
             figures[part.figures.name] = replace(

@@ -17,7 +17,7 @@ from scenarios.evidence.raw import CellError, Encoder, RawTable, UnreadableError
 
 _CHUNK = 1 << 20
 _OVERLAP = 1 << 14
-_CELL = re.compile(rb'<(?:\w+:)?(?:c|row)\s(?:[^>]*?\s)?r\s*=\s*["\']([A-Za-z]{0,9})(\d{1,9})["\']')
+_CELL = re.compile(rb'\sr\s*=\s*["\']([A-Za-z]{0,9})(\d{1,9})["\']')
 _NO_VALUE = re.compile(
     rb'<(?:\w+:)?c\s(?:[^>]*?\s)?r="([A-Z]{1,3})(\d+)"[^>]*>\s*<(?:\w+:)?f(?:\s[^>]*?)?(?:/>|>[^<]*</(?:\w+:)?f>)\s*'
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
@@ -119,7 +119,7 @@ class _Box:
         found = _CELL.findall(xml)
         if not found:
             return
-        rows = {int(row) for _, row in found}
+        rows = {int(row) for row in {row for _, row in found}}
         self.top, self.bottom = min(self.top, *rows), max(self.bottom, *rows)
         self.right = max(self.right, *(_column(letters) for letters in {letters.upper() for letters, _ in found}))
 

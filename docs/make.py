@@ -25,6 +25,7 @@ def main() -> None:
     folder = os.environ.get("PILOTPROOF_LOGS")
     if folder:
         pages.append(["scenarios.logs.validation", str(Path(folder) / LOG), "--out", "docs/validation.md"])
+        pages.append(["docs.make_fits_on_real_logs"])
     for page in pages:
         subprocess.run([sys.executable, "-m", *page], check=True)
 

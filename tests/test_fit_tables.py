@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from models.evidence.refusals import UnusableEvidenceError
 from models.evidence.settings import EvidenceSettings
 from models.evidence.step_times import visits
+from models.evidence.table import Selection
 from models.evidence.wall_clock import local_seconds, open_hours, open_seconds
 from models.fits import approvals, arrivals, latency, outside, service
 from models.fits.durations import Prepared
@@ -121,13 +123,16 @@ def test_an_open_visit_was_last_seen_when_the_export_was_made(case):
         outside.wait_laws(case, rows, ABOUT)
 
 
-def test_an_export_chosen_by_its_end_is_truncated(case):
-    rows = times(step=["inbox"], entered=["2026-09-01 09:00:00"], ended=["2026-09-01 12:00:00"])
-    about = EvidenceSettings.model_validate({"selected_by": "end", "first_day": "2026-08-01", "last_day": "2026-09-02"})
-    cell = only(outside.wait_laws(case, rows, about), "steps.inbox.time").cell
-    assert cell.terms[0, [0, 2, 4]] == pytest.approx([0, 16 * HOUR, -1], rel=1e-3)
-    with pytest.raises(UnusableEvidenceError, match="needs last_day"):
-        outside.wait_laws(case, rows, EvidenceSettings(selected_by="end"))
+@pytest.mark.parametrize(("of", "first"), [("row", 8.0), ("case", 0.0)])
+def test_an_export_chosen_by_its_end_is_truncated(case, of, first):
+    """Rows that ended from 11:00 on 1 September to 2 September: from two hours of waiting on. Whole cases: only until 2 September."""
+    rows = times(step=["inbox"], entered=["2026-09-01 09:00:00"], ended=["2026-09-01 12:00:00"])["times"]
+    day = at(date(2026, 9, 1), [11 * HOUR, 2 * DAY])
+    chosen = replace(rows, selection=Selection("end", float(day[0]), float(day[1]), of))
+    cell = only(outside.wait_laws(case, {"times": chosen}, ABOUT), "steps.inbox.time").cell
+    assert cell.terms[0, [0, 2, 4]] == pytest.approx([first / 4 * HOUR, 16 * HOUR, -1], rel=1e-3)
+    by_arrival = replace(rows, selection=Selection("arrival", float(day[0]), float(day[1])))
+    assert not len(only(outside.wait_laws(case, {"times": by_arrival}, ABOUT), "steps.inbox.time").cell.terms)
 
 
 def limited(**more) -> CaseFile:

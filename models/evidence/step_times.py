@@ -55,7 +55,7 @@ def visits(
     is_open = np.isnan(stop[:, 0])
     last = np.where(is_open, np.where(np.isnan(seen[:, 0]), exported, seen[:, 0]), np.nan)
     sent = _wall(case, about, table, rows, reminded).mean(axis=1) if reminded else np.full(len(start), np.nan)
-    window = chosen_by_end(case, about)
+    window = chosen_by_end(case, about, table)
     if not calendars:
         return _with_reminders(Spans.of(start, stop, last, window=window), sent)
     hours = open_hours(
@@ -83,19 +83,16 @@ def _with_reminders(spans: Spans, sent: Floats) -> Spans:
     return replace(spans, after=np.where((after < until) & (after >= 0), after, np.nan))
 
 
-def chosen_by_end(case: CaseFile, about: EvidenceSettings) -> tuple[float, float] | None:
+def chosen_by_end(case: CaseFile, about: EvidenceSettings, table: Table) -> tuple[float, float] | None:
     """The period, in wall-clock seconds since go-live, within which rows ended because they were chosen so; None if they were not.
 
-    Raises UnusableEvidenceError if the period is not stated.
+    Where whole cases were chosen by their end, a visit ended before that: only the period's end cuts it off, and less sharply.
     """
-    if about.selected_by != "end":
+    chosen = table.selection
+    if chosen is None or chosen.by != "end":
         return None
-    if about.last_day is None:
-        raise UnusableEvidenceError(
-            'selected_by = "end" needs last_day in settings.toml: until when did the rows end that were chosen?'
-        )
-    first = -np.inf if about.first_day is None else day_second(case, about.first_day)
-    return first, day_second(case, about.last_day + timedelta(days=1))
+    first, until = local_seconds(np.asarray([chosen.first, chosen.until]), case.go_live, about.zone or "UTC").tolist()
+    return (-np.inf if chosen.of == "case" else first), until
 
 
 def day_second(case: CaseFile, day: date) -> float:

@@ -22,6 +22,8 @@ from models.schema import Parameter
 Floats = NDArray[np.float64]
 PRIOR_ROWS = 4_000
 REPLICATES = 400
+UNLIKELY = 0.005
+"""An observed figure with less than this share of replicates on one side of it says that the shape is wrong."""
 ROUGH = 0.5
 """An exponential takes times that are known to this share of themselves at their middle; rougher ones are refused."""
 
@@ -104,7 +106,11 @@ def fit_laws(
         {c: t.files for t, f in zip(ordered, fitted, strict=True) for c in f.columns},
         counts,
         dict.fromkeys(counts, (("all", "open"),)),
-        (*notes, *(_note(t) for t in laws)),
+        (
+            *notes,
+            *(_note(t) for t in laws),
+            *(_shape_note(t, f.predictive) for t, f in zip(ordered, fitted, strict=True) if _misfits(f.predictive)),
+        ),
     )
 
 
@@ -123,6 +129,18 @@ def _note(timed: TimedLaw) -> str:
     )
     roughly = f"; {_same_instant(cell):.0%} ended within the interval in which they began" if _same_instant(cell) > 0.5 else ""
     return f"{timed.path}{timed.arm}: {cell.visits:,.0f} times{open_}{roughly}."
+
+
+def _misfits(checks: Sequence[Predictive]) -> bool:
+    return any(not UNLIKELY < c.share_below < 1 - UNLIKELY for c in checks)
+
+
+def _shape_note(timed: TimedLaw, checks: Sequence[Predictive]) -> str:
+    worst = max(checks, key=lambda c: abs(c.share_below - 0.5))
+    return (
+        f"{timed.path}{timed.arm}: a lognormal is not the shape of these times ({worst.what.rpartition(': ')[2]}: {worst.observed:.0%} "
+        f'seen, {worst.low:.0%} to {worst.high:.0%} fitted); quantiles of the file itself (kind = "empirical") serve better.'
+    )
 
 
 def _same_instant(cell: Cell) -> float:

@@ -1,0 +1,151 @@
+"""What simulation-based calibration needs of the fits of times, volumes and shares: draw from the prior, make data, fit, compare.
+
+Each model is four plain functions: `*_prior(rng)` → truth, `*_data(rng, truth)` → data, `*_fit(data, sampling)` → draws, and both give
+the same quantities by name. One fit of times holds twelve cells of four sorts, so twelve ranks of each quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evidence.daily_arrivals import DailyArrivals
+from models.evidence.duration_cells import Cell, Spans, reduce
+from models.evidence.share_cells import Count
+from models.fits import arrivals
+from models.fits.durations import CellPrior, Prepared, sample_cells
+from models.fits.seam import Sampling
+from models.fits.shares import Belief, by_type, spread_scale
+from models.posterior import Diagnostic
+from models.priors import Prior
+
+Floats = NDArray[np.float64]
+Truth = Mapping[str, Floats]
+Fitted = tuple[Mapping[str, Floats], tuple[Diagnostic, ...]]
+"""Draws by quantity, the last axis as in the truth, and the checks of the sampler."""
+SORTS = ("open", "dates", "reminded", "mean")
+CELLS = 12
+ROWS = 20
+DAY = 86_400.0
+
+# -- times
+
+
+def times_cell_prior(cell: int) -> CellPrior:
+    """The prior of one cell; every fourth one states its mean instead of its median."""
+    return CellPrior(
+        Prior(float(np.log(2 * DAY)), 0.6, "log", ""), Prior(float(np.log(0.8)), 0.4, "log", ""), Prior(0.0, 1.0, "logit", ""), sort_of(cell) == "mean"
+    )  # fmt: skip
+
+
+def sort_of(cell: int) -> str:
+    """What the rows of a cell are like."""
+    return SORTS[cell % len(SORTS)]
+
+
+def times_prior(rng: np.random.Generator) -> Truth:
+    """first, log_sigma, logit_multiplier of the cells, each (cells,)."""
+    priors = [times_cell_prior(k) for k in range(CELLS)]
+    theta = np.stack([p.mean + p.sd * rng.standard_normal(3) for p in priors])
+    return {name: theta[:, i] for i, name in enumerate(("first", "log_sigma", "logit_multiplier"))}
+
+
+def times_data(rng: np.random.Generator, truth: Truth) -> tuple[Cell, ...]:
+    """Rows of each cell, reduced."""
+    theta = np.stack([truth[n] for n in ("first", "log_sigma", "logit_multiplier")], axis=1)
+    return tuple(reduce(_rows(rng, k, *times_cell_prior(k).mu_sigma_multiplier(theta[k]))) for k in range(CELLS))
+
+
+def _rows(rng: np.random.Generator, cell: int, mu: Floats, sigma: Floats, multiplier: Floats) -> Spans:
+    x = rng.lognormal(float(mu), float(sigma), ROWS)
+    match sort_of(cell):
+        case "open":
+            seen = rng.uniform(0.5 * DAY, 6 * DAY, ROWS)
+            return Spans.lengths(np.minimum(x, seen), None, x > seen)
+        case "dates":
+            start = rng.uniform(0, 200 * DAY, ROWS)
+            first, last = (np.floor(t / DAY)[:, None] * DAY + np.asarray([0, DAY]) for t in (start, start + x))
+            return Spans.of(first, last)
+        case "reminded":
+            length = np.where(x > DAY, DAY + float(multiplier) * (x - DAY), x)
+            is_open = length > 5 * DAY
+            spans = Spans.lengths(np.minimum(length, 5 * DAY), None, is_open)
+            return replace(spans, after=np.where(x > DAY, DAY, np.nan))
+        case _:
+            return Spans.lengths(x)
+
+
+def times_fit(data: tuple[Cell, ...], sampling: Sampling) -> Fitted:
+    """Draws of the three numbers of all cells, each (rows, cells)."""
+    draws, checks = sample_cells([Prepared.of(cell, times_cell_prior(k)) for k, cell in enumerate(data)], sampling)
+    return {name: draws[:, :, i] for i, name in enumerate(("first", "log_sigma", "logit_multiplier"))}, checks
+
+
+# -- volumes
+
+VOLUME_DAYS = 90
+VOLUME = arrivals.VolumePrior(
+    Prior(float(np.log(60.0)), 0.5, "log", ""), Prior(float(np.log(0.2)), 0.5, "log", ""), np.zeros(7), 0.3
+)
+
+
+def volume_prior(rng: np.random.Generator) -> Truth:
+    """level, log_cv, weekday (7,), month_end."""
+    return {name: x[0] for name, x in arrivals.drawn_prior(VOLUME, rng, 1).items()}
+
+
+def volume_data(rng: np.random.Generator, truth: Truth) -> DailyArrivals:
+    """Ninety days, all weekdays, the last three of every twenty at a month-end."""
+    day = np.arange(VOLUME_DAYS)
+    weekday, end = day % 7, (day % 20 >= 17).astype(np.int64)
+    mean = np.exp(truth["level"] + truth["weekday"][weekday] + truth["month_end"] * end)
+    size = np.exp(-2 * truth["log_cv"])
+    cases = rng.poisson(rng.gamma(size, mean / size)).astype(np.float64)
+    return DailyArrivals(day, weekday, end, cases, None, 0.0, 0)
+
+
+def volume_fit(data: DailyArrivals, sampling: Sampling) -> Fitted:
+    """Draws of the same numbers."""
+    found = arrivals.compiled().sample(arrivals.pack(data, VOLUME), sampling)
+    return found.values, found.diagnostics
+
+
+# -- shares by type
+
+SHARE_TYPES, SHARE_TRIED = 4, (200, 40, 10, 0)
+_BELIEF = Belief(None, Prior(-1.5, 0.8, "logit", ""))
+
+
+def shares_prior(rng: np.random.Generator) -> Truth:
+    """share (types,), spread."""
+    spread = np.abs(rng.standard_normal()) * spread_scale(SHARE_TYPES)
+    x = _BELIEF.normal.mean + _BELIEF.normal.sd * rng.standard_normal() + spread * rng.standard_normal(SHARE_TYPES)
+    return {"share": 1 / (1 + np.exp(-x)), "spread": np.asarray(spread)}
+
+
+def shares_data(rng: np.random.Generator, truth: Truth) -> tuple[Count, ...]:
+    """Counts of the four types, the last one never counted."""
+    happened = rng.binomial(SHARE_TRIED, truth["share"])
+    return tuple(Count(float(y), float(n), (float(y), float(n))) for y, n in zip(happened, SHARE_TRIED, strict=True))
+
+
+def shares_fit(data: tuple[Count, ...], sampling: Sampling) -> Fitted:
+    """Draws of the same numbers; there is no sampler, so no checks."""
+    rng = np.random.default_rng(sampling.seed)
+    share, spread = by_type([_BELIEF] * SHARE_TYPES, data, sampling.chains * sampling.draws, rng)
+    return {"share": share, "spread": spread}, ()
+
+
+# -- ranks
+
+
+def ranks(truth: Truth, draws: Mapping[str, Floats], thinned: int = 99) -> dict[str, NDArray[np.int64]]:
+    """How many of `thinned` evenly spaced draws lie below the truth, by quantity, shaped as the truth."""
+    found = {}
+    for name, value in truth.items():
+        rows = np.linspace(0, len(draws[name]) - 1, thinned).astype(np.int64)
+        found[name] = (draws[name][rows] < value).sum(axis=0)
+    return found

@@ -203,6 +203,10 @@ def test_a_defect_of_a_column_blocks_whatever_is_tolerated():
     assert read("pilot.csv", "right,tried,day\n" + "5,6,\n" * 99 + "5,6,03/04/2026\n", defective_rows_at_most=0.5).blocked
 
 
+def test_a_defect_of_a_column_hides_no_cell():
+    assert codes(read("pilot.csv", "right,tried,day\n1,2,03/04/2026\n1,2,soon\n")) == ["E524", "E525"]
+
+
 def test_a_repeated_visit_on_another_day_is_no_defect():
     assert (
         read("times.csv", "case,step,started,ended\nA,entry,2026-09-01,2026-09-02\nA,entry,2026-09-03,2026-09-03").defects == ()

@@ -102,10 +102,10 @@ class Parser:
             self.findings.add(code, message + self._examples(column, examples), remedy, None, name)
         if parsed.note:
             self.notes.append(f"{name}: {parsed.note}")
+        if parsed.wrong:
+            self._wrong_cells(name, parsed, column, secret)
         if parsed.column:
             self.drop(column.expand(np.asarray([cell is not None for cell in column.values], dtype=np.bool_)))
-        elif parsed.wrong:
-            self._wrong_cells(name, parsed, column, secret)
         self.done[name] = column.expand(parsed.values)
         return self.done[name]
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
+from models import parameters
+from models.evidence.daily_arrivals import daily
+from models.evidence.kinds import KINDS
 from models.evidence.refusals import UnusableEvidenceError
 from models.evidence.settings import EvidenceSettings
 from models.evidence.step_times import visits
 from models.evidence.table import Selection
 from models.evidence.wall_clock import local_seconds, open_hours, open_seconds
-from models.fits import approvals, arrivals, latency, outside, service
+from models.fits import approvals, arrivals, drift, events, latency, outside, quality, readiness, service
 from models.fits.durations import Prepared
 from models.fits.seam import Sampling
 from models.fits.timed_laws import exponential_posterior
 from models.schema import CaseFile
-from tests.evidence_tables import at, shipped, table
+from scenarios.evidence.read import read_evidence
+from tests.evidence_tables import SCENARIOS, at, shipped, table
 from tests.tiny import team, tiny, work
 
 ABOUT = EvidenceSettings()
@@ -313,3 +319,39 @@ def test_simulated_waits_recover_the_law(case):
     off = ready.centre[:2] - [np.log(3.5 * HOUR), np.log(np.log(10 / 3.5) / 1.2816)]
     assert (np.abs(off) < 4 * error[:2]).all()
     assert error[0] < 0.03
+
+
+# ---------------------------------------------------------------- the shipped examples of files
+
+
+def test_the_examples_of_all_kinds_of_files_are_usable(case, tmp_path):
+    """Read as files and reduced to what each fit takes; nothing of them is refused."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    shutil.copy(SCENARIOS / "invoice_processing.toml", tmp_path / "case.toml")
+    for kind in KINDS:
+        with (folder / f"{kind.name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([[c.name for c in kind.columns], *kind.example])
+    (folder / "settings.toml").write_text('schema_version = 1\nzone = "America/New_York"\nexported = 2026-10-31\nsalt = "x"\n')
+    evidence = read_evidence(tmp_path, case)
+    assert [d for d in evidence.defects if d.blocks] == []
+    tables, about = evidence.tables, evidence.settings
+    laws = [
+        *service.service_laws(case, tables, about), *outside.wait_laws(case, tables, about), *latency.latency_laws(case, tables),
+        *latency.outage_laws(case, tables, about), *approvals.response_laws(case, tables, about),
+    ]  # fmt: skip
+    assert [law.column("") for law in laws] == [
+        "steps.entry.service.", "steps.match.service.", "steps.match_ai.latency.@production", "systems.erp.outage.every.@production",
+        "systems.erp.outage.repair.@production", "steps.approve.levels.1.response.",
+    ]  # fmt: skip
+    known = {leaf.path for leaf in parameters.leaves(case)}
+    fits = [
+        events.fit(case, tables, about, Sampling(1)),
+        quality.fit(case, tables, about, Sampling(1)),
+        drift.fit(case, tables, Sampling(1)),
+    ]
+    for fit in fits:
+        assert fit is not None
+        assert {name.partition("@")[0] for name in fit.columns} <= known
+    assert readiness.fit(case, tables, {"integration": 0.5}, Sampling(1)) is not None
+    assert len(daily(case, about, tables["arrivals"]).cases) == 3

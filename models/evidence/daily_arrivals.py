@@ -23,7 +23,7 @@ WEEKDAYS = 7
 MOST_ROWS = 360
 """Most different counts that are kept apart; more are binned within their sort of day."""
 MONTH = 31
-FEWEST_DAYS = 10
+FEWEST_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class DailyArrivals:
 
 
 def daily(case: CaseFile, about: EvidenceSettings, table: Table) -> DailyArrivals:
-    """The days of the file `arrivals`. Raises UnusableEvidenceError for fewer than ten open days, or types that are partly left out."""
+    """The days of the file `arrivals`. Raises UnusableEvidenceError for fewer than three open days, or types that are partly left out."""
     second = local_seconds(table.times("day"), case.go_live, about.zone or "UTC").mean(axis=1)
     days = np.floor(second / DAY).astype(np.int64)
     first, last = int(days.min()), int(days.max())

@@ -36,6 +36,8 @@ USUAL = {
 USUAL_LEVEL_SD = 0.7
 LEVELS = np.linspace(-4, 4, 121)
 GRID = 121
+FEWEST_WEEKS = 4
+"""From so many weeks on it can be told whether they scatter more than chance."""
 WATCHED_WEEK = 12
 
 
@@ -148,12 +150,12 @@ def _adoption(path: str, spec: schema.Adoption, found: Weekly, rows: int, rng: n
 
 
 def adoption_grid(believed: tuple[Prior, Prior], found: Weekly) -> tuple[Floats, Floats, Floats, float]:
-    """Logits of start, logs of weeks, log posterior weights (start, weeks), and the design effect of weeks (from the first pass)."""
+    """Logits of start, logs of weeks, log posterior weights (start, weeks), and the design effect of weeks (1 with few weeks)."""
     used = found.eligible > 0
     y, n, week = found.sent[used], found.eligible[used], found.week[used]
     boxes = [(p.mean, p.sd) for p in believed]
     effect = 1.0
-    for turn in range(4):
+    for turn in range(5):
         start, ramp = (np.linspace(m - 6 * s, m + 6 * s, GRID) for m, s in boxes)
         curve = weeks.adoption(np.repeat(_expit(start), GRID), np.tile(np.exp(ramp), GRID), int(week.max()))[:, week - 1]
         logit = np.log(curve) - np.log1p(-np.minimum(curve, 1 - 1e-12))
@@ -163,7 +165,7 @@ def adoption_grid(believed: tuple[Prior, Prior], found: Weekly) -> tuple[Floats,
             - 0.5 * ((start - believed[0].mean) / believed[0].sd)[:, None] ** 2
             - 0.5 * ((ramp - believed[1].mean) / believed[1].sd) ** 2
         )
-        if turn == 0:
+        if turn == 2 and len(y) >= FEWEST_WEEKS:  # the grid is fine enough by now
             best = curve[int(np.argmax(log))]
             effect = max(1.0, float((np.square(y - n * best) / (n * best * (1 - best) + 1e-9)).sum() / max(len(y) - 2, 1)))
         boxes = [_box(x, log, axis) for x, axis in ((start, 0), (ramp, 1))]

@@ -216,6 +216,25 @@ def test_equal_rows_are_counted_once_whatever_their_number():
     assert np.unique(_groups(np.random.default_rng(1).lognormal(0, 2, (5_000, 2)), 48)).size <= 48
 
 
+def test_life_tables_are_of_times_that_are_known():
+    """The product limit of 100 exact times is their share; dates alone, windows and reminders have none."""
+    x = np.arange(1.0, 101.0)
+    life = reduce(Spans.lengths(x)).life
+    assert life is not None
+    for k, edge in enumerate(life.edges[1:]):
+        assert life.survival()[k] == pytest.approx((x >= edge).mean(), abs=1e-12)
+    start = np.tile([0.0, DAY], (5, 1))
+    end = start + np.arange(5)[:, None] * DAY
+    exact = np.stack([x, x], axis=1)
+    reminded = np.where(x > 50, 10.0, np.nan)
+    for spans in (
+        Spans.of(start, end),
+        Spans.of(0 * exact, exact, window=(0.0, 200.0)),
+        Spans.of(0 * exact, exact, after=reminded),
+    ):
+        assert reduce(spans).life is None
+
+
 def test_impossible_nodes_weigh_nothing():
     low, high, weight = double_nodes(np.asarray([[0.0, 10.0, 100.0, 1.0]]))
     assert (weight[0] > 0).tolist() == [True, False, False, False, False]

@@ -29,6 +29,9 @@ NODES, NODE_WEIGHTS = (np.polynomial.legendre.leggauss(5)[0] + 1) / 2, np.polyno
 MOST_TERMS, MOST_DOUBLES = 48, 48
 """Most rows of each sort of a cell (open ones, truncation, reminders; doubles); more are binned."""
 LIFE_EDGES = 40
+SHORTEST = 1e-3
+ROUGH_SHARE = 0.2
+"""With more than this share of times that are not exact there is no life table."""
 FOREVER = np.inf
 
 
@@ -122,10 +125,12 @@ def reduce(spans: Spans) -> Cell:
     is_open, reminded = spans.is_open, np.isfinite(spans.after)
     _refuse(spans)
     logs, weight, doubles = _ended(spans.select(~is_open & ~reminded))
+    rough = doubles[:, 3].sum() > ROUGH_SHARE * max(spans.weight.sum(), 1.0)
     terms = [_open(spans.select(is_open & ~reminded)), _truncation(spans), _reminded(spans.select(reminded))]
     return Cell(
         float(weight.sum()), float(weight @ logs), float(weight @ logs**2), float(weight @ np.exp(logs)),
-        np.concatenate(terms), doubles, float(spans.weight.sum()), float(spans.weight[is_open].sum()), _life(spans),
+        np.concatenate(terms), doubles, float(spans.weight.sum()), float(spans.weight[is_open].sum()),
+        None if rough else _life(spans),
     )  # fmt: skip
 
 
@@ -228,11 +233,14 @@ def _averaged(rows: Floats, weight: Floats, group: NDArray[np.int64]) -> Floats:
 
 
 def _life(spans: Spans) -> Life | None:
-    """Ages in cells of equal width in the log; none for a truncated sample, or after reminders (another law)."""
+    """Ages in cells of equal width in the log; none for a truncated sample, or after reminders (another law).
+
+    Where many ages are known only roughly, where they are cut decides what is seen: `reduce` makes no table then.
+    """
     if spans.window is not None or np.isfinite(spans.after).any() or not len(spans):
         return None
     is_open, start = spans.is_open, spans.start.mean(axis=1)
-    age = np.maximum(np.where(is_open, spans.open_at, spans.end.mean(axis=1)) - start, 1.0)
+    age = np.maximum(np.where(is_open, spans.open_at, spans.end.mean(axis=1)) - start, SHORTEST)
     if np.ptp(age) == 0:
         return None
     edges = np.concatenate([[0.0], np.exp(np.linspace(np.log(age.min()), np.log(age.max() * 1.001), LIFE_EDGES))[1:]])

@@ -128,7 +128,8 @@ def _note(timed: TimedLaw) -> str:
         else ""
     )
     roughly = f"; {_same_instant(cell):.0%} ended within the interval in which they began" if _same_instant(cell) > 0.5 else ""
-    return f"{timed.path}{timed.arm}: {cell.visits:,.0f} times{open_}{roughly}."
+    before = "" if isinstance(timed.law, Exponential) else f" Before: {timed.prior().first.origin}."
+    return f"{timed.path}{timed.arm}: {cell.visits:,.0f} times{open_}{roughly}.{before}"
 
 
 def _misfits(checks: Sequence[Predictive]) -> bool:

@@ -8,7 +8,7 @@
 >>> sorted(frames)
 ['cases', 'pools', 'visits', 'weeks']
 
-`verdict` and `compare` take the same case; `batch` takes a plan of many simulations. This module is the only documented import; it loads nothing heavy by itself.
+`new_case` makes a folder for your own case, `interview` lays your answers over it. `verdict` and `compare` take the same case; `batch` takes a plan of many simulations. This module is the only documented import; it loads nothing heavy by itself.
 """
 
 from __future__ import annotations
@@ -23,10 +23,24 @@ if TYPE_CHECKING:
 
     from models.schema import Arm
     from scenarios.files import LoadedCase
+    from scenarios.interview.answers import Answers
+    from scenarios.interview.apply import Interviewed
     from scenarios.report.compare_report import Comparison
     from scenarios.study import Run, VerdictStudy
 
-__all__ = ["batch", "change", "compare", "frames", "load", "scenarios", "simulate", "verdict", "verdict_data"]
+__all__ = [
+    "batch",
+    "change",
+    "compare",
+    "frames",
+    "interview",
+    "load",
+    "new_case",
+    "scenarios",
+    "simulate",
+    "verdict",
+    "verdict_data",
+]
 
 
 def check_own_packages() -> None:
@@ -46,6 +60,32 @@ def load(case: str | Path) -> LoadedCase:
     from scenarios.files import load as load_case
 
     return load_case(str(case))
+
+
+def new_case(folder: str | Path, source: str = "invoice_processing", extend: bool = False) -> Path:
+    """Makes a case folder from a scenario; all its numbers count as guesses. `extend`: hold only the differences. Raises CaseError."""
+    check_own_packages()
+    from scenarios.case_folder import new_case as make
+
+    return make(Path(folder), source, extend)
+
+
+def interview(folder: str | Path, answers: Answers | Mapping[str, Any]) -> Interviewed:
+    """Lays answers to the eight questions over a case folder and writes its `case.toml`; what is left out stays a guess.
+
+    >>> import tempfile, pilotproof as pp
+    >>> folder = pp.new_case(tempfile.mkdtemp() + "/mine")
+    >>> found = pp.interview(folder, {"promise": {"level": "7 d"}, "pilot": {"accuracy": "92 %", "tried": 400}})
+    >>> found.known[1].answer, found.assumed[-1]
+    ('92 %', 'the accuracy is taken to count documents, as in the example')
+
+    The questions are in `scenarios.interview.questions`. Raises CaseError with all problems; then nothing is written.
+    """
+    check_own_packages()
+    from scenarios.interview.answers import Answers as Said
+    from scenarios.interview.store import interviewed
+
+    return interviewed(Path(folder), answers if isinstance(answers, Said) else Said.of(answers))
 
 
 def scenarios() -> tuple[str, ...]:

@@ -46,12 +46,17 @@ def new_file(file: Path, source: str, extend: bool) -> None:
         raise CaseError(str(file), [Problem("E601", "", "exists already", "name a file that does not exist yet")])
     if not file.parent.is_dir():
         raise CaseError(str(file), [Problem("E601", "", "its folder does not exist", "create the folder first")])
+    write_atomically(file, new_text(file, source, extend, file.stem))
+
+
+def new_text(file: Path, source: str, extend: bool, stem: str) -> str:
+    """What a new case file says; its name and title are made of `stem`. Raises CaseError. Nothing is written."""
     origin = find(source)
     case = validated(resolved(origin), source).case
-    text = _differences(file, case, source) if extend else _copy(file, origin)
+    text = _differences(file, case, source, stem) if extend else _copy(origin, stem)
     data = parsed(text, file)
     validated(merged(inherited(resolved(origin), source), data, str(file)) if extend else data, source)
-    write_atomically(file, text)
+    return text
 
 
 def own_file(file: Path) -> Path:
@@ -76,7 +81,7 @@ def _title(stem: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _copy(file: Path, origin: Path) -> str:
+def _copy(origin: Path, stem: str) -> str:
     import tomlkit
 
     text = read_text(origin)
@@ -87,7 +92,7 @@ def _copy(file: Path, origin: Path) -> str:
     for key, value in document.items():
         if key != "sources":
             _make_guesses(value, source)
-    document["name"], document["title"] = name_of(file.stem), _title(file.stem)
+    document["name"], document["title"] = name_of(stem), _title(stem)
     return canonical(ALL_GUESSES.format(source=source) + tomlkit.dumps(document), origin)
 
 
@@ -104,14 +109,14 @@ def _make_guesses(node: Any, origin: str) -> None:
             _make_guesses(item, origin)
 
 
-def _differences(file: Path, case: CaseFile, source: str) -> str:
+def _differences(file: Path, case: CaseFile, source: str, stem: str) -> str:
     shipped = source in shipped_names() and not Path(source).exists()
     extends = source if shipped else Path(os.path.relpath(source, file.parent)).as_posix()
     steps = [step.id for step in case.steps if isinstance(step, Work | Wait) and step.next is None]
     values = {
         "source": " ".join(extends.split()),
-        "name": name_of(file.stem),
-        "title": json.dumps(_title(file.stem), ensure_ascii=False),
+        "name": name_of(stem),
+        "title": json.dumps(_title(stem), ensure_ascii=False),
         "extends": json.dumps(extends, ensure_ascii=False),
         "example": "per_working_day = { value = 150"
         if case.arrivals.per_working_day is not None

@@ -78,14 +78,39 @@ def check_today(loaded: LoadedCase) -> dict[str, float]:
     Raises CaseError (E404) if a team or a connected system gets more work than it can do, (E405) if unlocated days are to lie where no case comes today.
     """
     case = loaded.case
-    columns = process.today_columns(parameters.sample(case, 0, None))
-    ledger = _undelayed(case, columns)
+    columns, ledger = _followed(case)
     loads = dict(_loads(case, columns, ledger))
     systems = _systems(case, columns, ledger)
     problems = [*_overloaded(loads), *_overloaded_systems(systems), *_never_visited(case, ledger)]
     if problems:
         raise CaseError(loaded.file, problems)
     return {name: load.share for name, load in loads.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Undelayed:
+    """Today's process at the middle values if nobody ever had to wait for a free person.
+
+    `mean_days`: work and waits of a case, queues and unlocated days apart · `unvisited`: places of the baseline where no case comes
+    """
+
+    teams: Mapping[str, TeamLoad]
+    mean_days: float
+    unvisited: tuple[str, ...]
+
+
+def today_without_queues(case: schema.CaseFile) -> Undelayed:
+    """What today's steps need by themselves, whatever the numbers of people are."""
+    columns, ledger = _followed(case)
+    done = ledger.cases["ended"] != OPEN
+    ends = np.where(done, ledger.cases["ended"], ledger.program.stop)
+    days = float((ends - ledger.cases["arrival"]).mean()) / DAY
+    return Undelayed(dict(_loads(case, columns, ledger)), days, tuple(_unvisited(case, ledger)))
+
+
+def _followed(case: schema.CaseFile) -> tuple[Scope, Ledger]:
+    columns = process.today_columns(parameters.sample(case, 0, None))
+    return columns, _undelayed(case, columns)
 
 
 def _overloaded(loads: Mapping[str, TeamLoad]) -> Iterator[Problem]:
@@ -123,11 +148,16 @@ def _overload(place: str, message: str, enough: str) -> Problem:
 
 
 def _never_visited(case: schema.CaseFile, ledger: Ledger) -> Iterator[Problem]:
+    for name in _unvisited(case, ledger):
+        message = "no case comes here today, so none of today's days can lie here"
+        yield Problem("E405", f"baseline.places.{name}", message, "name a step of today's process")
+
+
+def _unvisited(case: schema.CaseFile, ledger: Ledger) -> Iterator[str]:
     seen = {ledger.program.step_ids[step] for step in np.unique(ledger.visits["step"])}
     for name in case.baseline.places if case.baseline else ():
         if f"{name}.{UNLOCATED}" not in seen:
-            message = "no case comes here today, so none of today's days can lie here"
-            yield Problem("E405", f"baseline.places.{name}", message, "name a step of today's process")
+            yield name
 
 
 def _undelayed(case: schema.CaseFile, columns: Scope) -> Ledger:

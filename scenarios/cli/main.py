@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.cli import elicit_command, evidence_commands, runs_commands, scenario_commands
+from scenarios.cli import case_commands, elicit_command, evidence_commands, runs_commands, scenario_commands
 from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(case_commands.app, name="case")
 app.add_typer(scenario_commands.app, name="scenario")
 app.add_typer(runs_commands.app, name="runs")
 app.add_typer(evidence_commands.app, name="evidence")

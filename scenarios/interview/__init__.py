@@ -1,0 +1,1 @@
+"""Eight plain questions that turn a scenario into a first case of one's own: questions, answers, and what they change."""

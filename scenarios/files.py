@@ -62,6 +62,11 @@ def _file_or_folder(path: Path, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def load_without_fit(name: str) -> LoadedCase:
+    """The case alone, whatever was fitted. Raises CaseError."""
+    return validated(resolved(find(name)), name)
+
+
 def load(name: str) -> LoadedCase:
     """Reads and validates a case; a case folder comes with what its evidence taught. Raises CaseError with every problem found."""
     path = find(name)

@@ -62,6 +62,7 @@ CODES = {
     "E902": "the fit is of another version",
     "E903": "the fit is of another case",
     "E904": "the evidence changed since the fit",
+    "E905": "evidence that cannot be used",
 }
 """Code -> what it means; the list in docs/errors.md is made from it."""
 

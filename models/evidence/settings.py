@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from models.references import hint
-from models.values import Day, Share, Strict
+from models.values import Cause, Day, Share, Strict
 
 SETTINGS_VERSION = 1
 
@@ -75,6 +75,10 @@ class EvidenceSettings(Strict):
     )
     label_specificity: Share | None = Field(
         None, description="chance that a check finds a right output right; left out: it always does"
+    )
+    ready: dict[Cause, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict,
+        description="cause -> how probable it was, before the readiness checks, that it is under control; left out: not at all",
     )
     selected_by: Literal["", "arrival", "end"] = Field(
         "", description="how the rows of times and approvals were chosen: all that came, or all that ended, in a period"

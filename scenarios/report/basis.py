@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from models.parameters import leaves
 from models.posterior import parts_of
 from models.schema import CaseFile
+from scenarios.catalogue import shipped_names
 from scenarios.files import LoadedCase
 from scenarios.version import package_version
 
@@ -27,7 +29,7 @@ def sources_line(case: CaseFile) -> str:
 
 def basis_line(loaded: LoadedCase, seed: int) -> str:
     """Case, hash, seed and version in one line."""
-    kind = "example" if loaded.file == loaded.case.name else "file"
+    kind = "example" if loaded.file in shipped_names() and not Path(loaded.file).exists() else "file"
     posterior = loaded.case.posterior
     fitted = "" if posterior is None else f" · evidence fitted ({posterior.hash})"
     return f"case: {kind} {loaded.file}{fitted} · hash {loaded.hash} · seed {seed} · version {package_version()}"

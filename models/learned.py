@@ -1,0 +1,81 @@
+"""What the evidence taught about each parameter: how much narrower its distribution became."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.parameters import leaves
+from models.posterior import PosteriorDraws, SubModel, parts_of
+from models.priors import Scale, to_scale
+from models.schema import CaseFile
+
+Floats = NDArray[np.float64]
+LEARNED, WEAK = 0.5, 0.1
+Word = Literal["learned", "weak", "assumption", "from the data alone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """One column. before, after: 5 %, 50 % and 95 % points in base units (`before` None: nothing was believed before).
+
+    contraction: 1 − variance after / variance before, on the scale of its dimension; negative if the evidence contradicts what was
+    believed.
+    """
+
+    name: str
+    sub_model: str
+    files: tuple[str, ...]
+    before: tuple[float, float, float] | None
+    after: tuple[float, float, float]
+    contraction: float | None
+    word: Word
+    dimension: str = "number"
+
+
+SCALES: dict[str, Scale] = {"duration": "log", "money": "log", "share": "logit", "accuracy": "logit", "number": "plain"}
+"""Dimension → the scale on which variances are compared: on it a fit's ranges are about as wide to both sides."""
+
+
+def learned(posterior: PosteriorDraws, case: CaseFile) -> tuple[Learned, ...]:
+    """Every column of a posterior, sub-model by sub-model."""
+    known = {leaf.path: leaf.parameter.dimension for leaf in leaves(case)}
+    return tuple(
+        _learned(name, s, known.get(parts_of(name)[0], _unstated(name)), values)
+        for s in posterior.sub_models
+        for name, values in s.columns.items()
+    )
+
+
+def _unstated(name: str) -> str:
+    """The dimension of a column that is no parameter of the case file."""
+    return "duration" if name.startswith("baseline.") else "number"
+
+
+def contraction(before: Floats, after: Floats) -> float:
+    """1 − Var(after) / Var(before); 0 where nothing was uncertain before (Schad et al. 2021 and Betancourt use this measure)."""
+    spread = float(np.var(before))
+    return 1 - float(np.var(after)) / spread if spread > 0 else 0.0
+
+
+def word_of(value: float | None) -> Word:
+    """learned from 0.5 on, weak from 0.1 on, an assumption below."""
+    if value is None:
+        return "from the data alone"
+    return "learned" if value >= LEARNED else "weak" if value >= WEAK else "assumption"
+
+
+def _learned(name: str, sub_model: SubModel, dimension: str, after: Floats) -> Learned:
+    before, scale = sub_model.prior.get(name), SCALES[dimension]
+    value = None if before is None else contraction(to_scale(before, scale), to_scale(after, scale))
+    points = None if before is None else _points(before)
+    files = sub_model.informed_by.get(name, ())
+    return Learned(name, sub_model.name, files, points, _points(after), value, word_of(value), dimension)
+
+
+def _points(values: Floats) -> tuple[float, float, float]:
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return float(low), float(middle), float(high)

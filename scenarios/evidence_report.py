@@ -1,0 +1,51 @@
+"""The evidence report of a case folder, put together from its fit and, unless only the fit is asked for, from simulations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.outcomes import target_value
+from scenarios.files import LoadedCase, load
+from scenarios.posterior_file import FILE
+from scenarios.problems import CaseError, Problem
+from scenarios.report import learned_report as r
+from scenarios.report.sections import Section
+from scenarios.study import Means
+from scenarios.study.one_at_a_time import moves
+from scenarios.study.penalties import penalties
+from scenarios.study.stored import stored_verdict
+
+
+def report_of(folder: Path, seed: int, means: Means, draws: int, simulate: bool) -> tuple[LoadedCase, list[Section]]:
+    """All sections, findings first. Raises CaseError if nothing was fitted, Cancelled."""
+    loaded = load(str(folder))
+    posterior = loaded.case.posterior
+    if posterior is None:
+        raise CaseError(str(folder), [Problem("E905", FILE, "nothing was fitted yet", f"pilotproof fit {folder}")])
+    found = [r.contraction_section(loaded.case, posterior)]
+    if simulate:
+        found += _simulated(loaded, seed, means, draws)
+    predictive = r.predictive_section(posterior)
+    found += [predictive] if predictive is not None else []
+    return loaded, [*found, r.checks_section(posterior), r.notes_section(posterior.sub_models)]
+
+
+def _fits(loaded: LoadedCase) -> bool:
+    return loaded.case.posterior is None or loaded.case.posterior.passed
+
+
+def _simulated(loaded: LoadedCase, seed: int, means: Means, draws: int) -> list[Section]:
+    """What the answer depends on; nothing if the fit carries no verdict."""
+    case = loaded.case
+    study = stored_verdict(loaded, draws, seed, means)
+    if study.verdict.probability is None:
+        why = (
+            "A fit did not pass its checks."
+            if not _fits(loaded)
+            else "In too many futures your figures cannot produce today's result."
+        )
+        return [Section("next", "Nothing can be said about the chance yet", (f"{why} See pilotproof verdict {loaded.file}.",))]
+    outcomes = [target_value(case, result.arms["production"].figures) for result in study.results]
+    sections = [r.moves_section(moves(case, outcomes, seed, means), f"the chance in {len(outcomes)} futures")]
+    settings = penalties(loaded, max(10, draws // 3), seed, means)
+    return [r.penalty_section(case, settings), *sections] if settings else sections

@@ -1,0 +1,248 @@
+"""`fit`: all sub-models of a case folder from its evidence, one after the other; what did not change is taken over from the last fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from models.evidence.refusals import UnusableEvidenceError
+from models.fits.baseline import BaselineEvidenceError, fit_baseline
+from models.fits.seam import Sampling
+from models.posterior import PosteriorDraws, SubModel, posterior_of
+from scenarios.files import LoadedCase, load_without_fit
+from scenarios.posterior_file import FILE, configuration_hash, evidence_hashes, read_posterior, write_posterior
+from scenarios.problems import CaseError, Problem
+from scenarios.version import package_version
+
+if TYPE_CHECKING:
+    from models.evidence.evidence import Evidence
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What every fit is given."""
+
+    loaded: LoadedCase
+    evidence: Evidence
+    sampling: Sampling
+    stop: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Fitter:
+    """One sub-model. `kinds`: the kinds of evidence it reads; it is fitted if one of them is there."""
+
+    name: str
+    kinds: tuple[str, ...]
+    fit: Callable[[Work], SubModel | None]
+
+
+def _accuracy(work: Work) -> SubModel | None:
+    from models.fits import accuracy
+
+    return accuracy.fit(work.loaded.case, work.evidence.tables, work.evidence.settings, work.sampling, work.stop)
+
+
+def _catch(work: Work) -> SubModel | None:
+    from models.fits import catch
+
+    return catch.fit(work.loaded.case, work.evidence.tables, work.evidence.settings, work.sampling, work.stop)
+
+
+def _plain(module: str) -> Callable[[Work], SubModel | None]:
+    """The fit of a module of `models.fits`."""
+
+    def fit(work: Work) -> SubModel | None:
+        from importlib import import_module
+
+        found = import_module(f"models.fits.{module}")
+        result: SubModel | None = found.fit(
+            work.loaded.case, work.evidence.tables, work.evidence.settings, work.sampling, work.stop
+        )
+        return result
+
+    return fit
+
+
+def _readiness(work: Work) -> SubModel | None:
+    from models.fits import readiness
+
+    settings = work.evidence.settings
+    return readiness.fit(work.loaded.case, work.evidence.tables, settings.ready, work.sampling, work.stop)
+
+
+def _drift(work: Work) -> SubModel | None:
+    from models.fits import drift
+
+    return (
+        drift.fit(work.loaded.case, work.evidence.tables, work.sampling, work.stop) if "weekly" in work.evidence.tables else None
+    )
+
+
+def _experts(work: Work) -> SubModel | None:
+    from models.parameters import leaves
+    from models.pooling import pooled
+
+    table = work.evidence.tables.get("experts")
+    known = {leaf.path: leaf for leaf in leaves(work.loaded.case)}
+    rows = work.sampling.chains * work.sampling.draws
+    return None if table is None else pooled(table, known, rows, work.sampling.seed)
+
+
+def _baseline(work: Work) -> SubModel | None:
+    return None if work.evidence.cycles is None else fit_baseline(work.evidence.cycles, work.loaded.case, work.sampling.seed)
+
+
+FITTERS: tuple[Fitter, ...] = (
+    Fitter("accuracy", ("pilot", "production", "audit"), _accuracy),
+    Fitter("catch", ("seeded",), _catch),
+    Fitter("service", ("times",), _plain("service")),
+    Fitter("outside", ("times",), _plain("outside")),
+    Fitter("latency", ("calls", "outages"), _plain("latency")),
+    Fitter("approvals", ("approvals",), _plain("approvals")),
+    Fitter("shares", ("counts", "calls", "approvals"), _plain("events")),
+    Fitter("quality", ("quality", "arrivals"), _plain("quality")),
+    Fitter("arrivals", ("arrivals",), _plain("arrivals")),
+    Fitter("readiness", ("readiness",), _readiness),
+    Fitter("drift", ("weekly",), _drift),
+    Fitter("experts", ("experts",), _experts),
+    Fitter("baseline", ("export",), _baseline),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What `fit` left: the posterior, and which sub-models were fitted now, taken over, or not possible (name → why)."""
+
+    posterior: PosteriorDraws
+    fresh: tuple[str, ...]
+    kept: tuple[str, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def fit_folder(
+    folder: Path,
+    sampling: Sampling,
+    progress: Progress = lambda *_: None,
+    stop: Event | None = None,
+    only: frozenset[str] | None = None,
+) -> Fitted:
+    """Fits the evidence of a case folder and writes `posterior.nc`, also if a check failed (it then carries no verdict).
+
+    `only`: sub-models to fit; all others are taken over as they are. Raises CaseError for defects and for evidence that cannot be
+    used (E905), StoppedError.
+    """
+    from scenarios.evidence import read_evidence
+    from scenarios.evidence.read import require_sound
+
+    loaded = load_without_fit(str(folder))
+    evidence = read_evidence(folder, loaded.case)
+    require_sound(evidence, str(folder))
+    if not evidence.tables and evidence.cycles is None:
+        remedy = f"pilotproof evidence init {folder} writes templates"
+        raise CaseError(str(folder), [Problem("E905", "evidence", "holds nothing that could be fitted", remedy)])
+    before = _last(folder)
+    fitted = fit_evidence(Work(loaded, evidence, sampling, stop or Event()), before, progress, only)
+    known = {**fitted.posterior.provenance, "evidence": evidence_hashes(folder)}
+    posterior = replace(fitted.posterior, provenance=known)
+    write_posterior(folder / FILE, posterior)
+    return replace(fitted, posterior=posterior)
+
+
+def fit_evidence(
+    work: Work, before: PosteriorDraws | None = None, progress: Progress = lambda *_: None, only: frozenset[str] | None = None
+) -> Fitted:
+    """The same from evidence in memory. `before`: an earlier fit whose unchanged sub-models are taken over."""
+    keys: Mapping[str, str] = before.provenance.get("keys", {}) if before is not None else {}
+    old = {s.name: s for s in before.sub_models} if before is not None else {}
+    wanted = [f for f in FITTERS if _has(work.evidence, f)]
+    models, made, fresh, kept, problems = list[SubModel](), dict[str, str](), list[str](), list[str](), list[Problem]()
+    for i, fitter in enumerate(wanted):
+        progress(fitter.name, i, len(wanted))
+        key = _key(work, fitter)
+        if fitter.name in old and (keys.get(fitter.name) == key or (only is not None and fitter.name not in only)):
+            models.append(old[fitter.name])
+            made[fitter.name] = keys.get(fitter.name, key)
+            kept.append(fitter.name)
+            continue
+        if only is not None and fitter.name not in only:
+            continue
+        try:
+            found = fitter.fit(work)
+        except (UnusableEvidenceError, BaselineEvidenceError) as error:
+            problems.append(Problem("E905", fitter.name, str(error)))
+            continue
+        if found is not None and found.columns:
+            models.append(replace(found, name=fitter.name, informed_by=_files(work.evidence, found)))
+            made[fitter.name] = key
+            fresh.append(fitter.name)
+    progress("done", len(wanted), len(wanted))
+    if problems:
+        raise CaseError(work.loaded.file, problems)
+    try:
+        posterior = posterior_of(models, _provenance(work, made))
+    except ValueError as error:
+        raise CaseError(work.loaded.file, [Problem("E905", "", str(error), "leave one of the files out")]) from None
+    return Fitted(posterior, tuple(fresh), tuple(kept))
+
+
+def _files(evidence: Evidence, found: SubModel) -> dict[str, tuple[str, ...]]:
+    """The files themselves where a fit names kinds of evidence."""
+    names = {kind: table.file for kind, table in evidence.tables.items()}
+    return {column: tuple(names.get(f, f) for f in files) for column, files in found.informed_by.items()}
+
+
+def _has(evidence: Evidence, fitter: Fitter) -> bool:
+    if fitter.kinds == ("export",):
+        return evidence.cycles is not None
+    return any(kind in evidence.tables for kind in fitter.kinds)
+
+
+def _key(work: Work, fitter: Fitter) -> str:
+    """A hash of all that a sub-model depends on."""
+    digests = {f.name: f.sha256 for f in work.evidence.files}
+    files = sorted({t.file for kind, t in work.evidence.tables.items() if kind in fitter.kinds})
+    if work.evidence.cycles is not None and fitter.kinds == ("export",):
+        files.append(work.evidence.cycles.file)
+    parts = [
+        package_version(), configuration_hash(work.loaded.case), work.evidence.settings.model_dump_json(exclude={"salt"}),
+        json.dumps(asdict(work.sampling), sort_keys=True), *(f"{name} {digests.get(name, '')}" for name in files),
+    ]  # fmt: skip
+    if fitter.name == "baseline":
+        parts.append(str(work.loaded.case.baseline))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _provenance(work: Work, keys: Mapping[str, str]) -> dict[str, Any]:
+    """What the fit was made from; without clock times, so that the same inputs give the same bytes."""
+    from scenarios.runs.manifest import versions
+
+    return {
+        "version": package_version(),
+        "versions": {**versions(), **_stack()},
+        "configuration": configuration_hash(work.loaded.case),
+        "evidence_hash": work.evidence.hash,
+        "sampling": asdict(work.sampling),
+        "keys": dict(keys),
+    }
+
+
+def _stack() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("pymc", "nutpie", "pytensor", "arviz")}
+
+
+def _last(folder: Path) -> PosteriorDraws | None:
+    """The last fit, if there is one that can be read."""
+    try:
+        return read_posterior(folder / FILE) if (folder / FILE).exists() else None
+    except CaseError:
+        return None

@@ -1,0 +1,69 @@
+"""Charts. Each takes plain rows and returns an Altair chart; `svg` draws it without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BEFORE, AFTER, PILOT, LIVE = "#9aa5b8", "#1f5fa8", "#7a8699", "#c2571a"
+WORDS = {"learned": "#1f5fa8", "weak": "#8fb3dc", "assumption": "#c9b28f", "from the data alone": "#1f5fa8"}
+WIDTH = 560
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One horizontal range: of a thing (`label`), of a kind (`series`)."""
+
+    label: str
+    series: str
+    low: float
+    middle: float
+    high: float
+
+
+def svg(chart: Any) -> str:
+    """The chart as a drawing."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(chart.to_json()))
+
+
+def intervals(rows: Sequence[Interval], title: str, unit: str, colours: dict[str, str], form: str = ".0%") -> Any:
+    """Ranges side by side, one line a label; a dot at the middle."""
+    import altair as alt
+
+    data = alt.Data(
+        values=[{"label": r.label, "series": r.series, "low": r.low, "middle": r.middle, "high": r.high} for r in rows]
+    )
+    order = list(dict.fromkeys(r.label for r in rows))
+    series = list(colours)
+    base = alt.Chart(data).encode(
+        y=alt.Y("label:N", sort=order, title=None),
+        yOffset=alt.YOffset("series:N", sort=series),
+        color=alt.Color("series:N", scale=alt.Scale(domain=series, range=list(colours.values())), title=None),
+    )
+    lines = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=unit, axis=alt.Axis(format=form)), x2="high:Q")
+    dots = base.mark_point(filled=True, size=60).encode(x="middle:Q")
+    return _finished((lines + dots).properties(title=title, width=WIDTH, height=alt.Step(18)))
+
+
+def bars(rows: Sequence[tuple[str, float, str]], title: str, unit: str, colours: dict[str, str], form: str = ".0%") -> Any:
+    """Horizontal bars: (label, value, kind)."""
+    import altair as alt
+
+    data = alt.Data(values=[{"label": label, "value": value, "kind": kind} for label, value, kind in rows])
+    chart = alt.Chart(data).mark_bar().encode(
+        x=alt.X("value:Q", title=unit, axis=alt.Axis(format=form)),
+        y=alt.Y("label:N", sort=[row[0] for row in rows], title=None, axis=alt.Axis(labelLimit=380)),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), title=None),
+    )  # fmt: skip
+    return _finished(chart.properties(title=title, width=WIDTH, height=alt.Step(18)))
+
+
+def _finished(chart: Any) -> Any:
+    return (
+        chart.configure_view(stroke=None)
+        .configure_axis(grid=True, gridColor="#e6e9ee", domain=False)
+        .configure_title(anchor="start")
+    )

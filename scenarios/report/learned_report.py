@@ -1,0 +1,161 @@
+"""`evidence report`: what the evidence taught, whether the fits can be trusted, what to measure next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.learned import learned
+from models.posterior import PosteriorDraws, SubModel
+from models.schema import CaseFile
+from scenarios.report import charts
+from scenarios.report.fit_report import learned_json, range_text
+from scenarios.report.sections import Section, TableOf
+from scenarios.study.one_at_a_time import Move, Moves
+from scenarios.study.penalties import PenaltyFound
+
+SHOWN = 25
+ONE_POINT = 0.01
+
+
+def contraction_section(case: CaseFile, posterior: PosteriorDraws) -> Section:
+    """Every parameter: before, after, how much was learned, from which files."""
+    rows = sorted(learned(posterior, case), key=lambda r: -(r.contraction if r.contraction is not None else 1.0))
+    count = {word: sum(r.word == word for r in rows) for word in ("learned", "weak", "assumption", "from the data alone")}
+    told = ", ".join(f"{n} {word}" for word, n in count.items() if n)
+    table = TableOf(
+        ("parameter", "before your data", "after", "narrower by", "", "files"),
+        tuple(
+            (r.name, range_text(r, r.before), range_text(r, r.after), _share(r.contraction), r.word, ", ".join(r.files))
+            for r in rows
+        ),
+        tuple(learned_json(r) for r in rows),
+    )
+    known = [r for r in rows if r.contraction is not None][:SHOWN]
+    drawn = [(r.name, max(r.contraction or 0.0, 0.0), r.word) for r in known]
+    sentences = [
+        "Narrower by: the share of the variance that the data took away (on the log scale for times, on the logit scale for shares). "
+        "From 50 % on it counts as learned, below 10 % it is still an assumption.",
+    ]
+    wider = [r.name for r in rows if r.contraction is not None and r.contraction < 0]
+    if wider:
+        sentences.append(f"Wider than before, since the data contradict what was believed: {', '.join(wider)}.")
+    return Section(
+        "learned", f"What your data taught: {told}", tuple(sentences), table,
+        (lambda: charts.bars(drawn, "Variance taken away by the data", "share", charts.WORDS)) if drawn else None,
+        "bars: how much narrower each parameter became",
+    )  # fmt: skip
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def checks_section(posterior: PosteriorDraws) -> Section:
+    """Convergence of every fit."""
+    failed = [s.name for s in posterior.sub_models if not s.passed]
+    rows = [(s, d) for s in posterior.sub_models for d in s.diagnostics]
+    table = TableOf(
+        ("fit: check", "value", "must be", ""),
+        tuple((f"{s.name}: {d.name}", f"{d.value:.4g}", d.limit, "✓" if d.passed else "✗") for s, d in rows),
+        tuple({"fit": s.name, "check": d.name, "value": d.value, "limit": d.limit, "passed": d.passed} for s, d in rows),
+    )
+    title = f"Not converged: {', '.join(failed)}; no verdict rests on them" if failed else "All fits passed their checks"
+    return Section("checks", title, (), table)
+
+
+def predictive_section(posterior: PosteriorDraws) -> Section | None:
+    """Observed figures against those that the fitted models would produce."""
+    rows = [(s, p) for s in posterior.sub_models for p in s.predictive]
+    if not rows:
+        return None
+    odd = [p.what for _, p in rows if not p.low <= p.observed <= p.high]
+    title = (
+        f"{len(odd)} of {len(rows)} observed figures lie outside what the fits would produce"
+        if odd
+        else f"The fits would produce data like yours ({len(rows)} figures compared)"
+    )
+    table = TableOf(
+        ("figure", "observed", "9 of 10 replicated samples"),
+        tuple((p.what, f"{p.observed:.4g}", f"{p.low:.4g} to {p.high:.4g}") for _, p in rows),
+        tuple({"fit": s.name, "figure": p.what, "observed": p.observed, "low": p.low, "high": p.high} for s, p in rows),
+    )
+    sentences = (f"Look at these first: {'; '.join(odd[:5])}.",) if odd else ()
+    return Section("predictive", title, sentences, table)
+
+
+def moves_section(found: Moves, label: str) -> Section:
+    """What to measure next: the numbers that move the chance, one at a time."""
+    large = [m for m in found.moves if m.largest(found.chance) >= ONE_POINT]
+    rest = len(found.moves) - len(large)
+    title = f"Answer these {len(large)} first; each of the other {rest} moves the chance by less than one point" if large else (
+        f"None of the {len(found.moves)} numbers alone moves the chance by a point"
+    )  # fmt: skip
+    unit = "share" if found.case.target.statistic == "share_within" else "days"
+    table = TableOf(
+        ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from"),
+        tuple(
+            (m.path, _outcome(m, 0), _outcome(m, 1), f"{m.chance[0]:.0%}", f"{m.chance[1]:.0%}", _from(m)) for m in large[:SHOWN]
+        ),
+        tuple(_move_json(m) for m in found.moves),
+    )
+    sentences = (
+        f"Each number alone at the 5 % and 95 % points of its range, all others at their middle values, today's result reproduced each time; "
+        f"{label} is {found.chance:.0%} so far. A guess without a range is varied from two thirds to one and a half times its value.",
+        "Numbers that matter only together with others can be missed by this.",
+    )
+    drawn = [(m.path, m.largest(found.chance), "chance") for m in large[:SHOWN]]
+    return Section(
+        "next", title, sentences, table,
+        (lambda: charts.bars(drawn, "How far each number alone moves the chance", "points", {"chance": charts.AFTER})) if drawn else None,
+        "bars: how far each number alone moves the chance",
+    )  # fmt: skip
+
+
+def _outcome(move: Move, side: int) -> str:
+    value = move.outcome[side]
+    return "today not reproduced" if value is None else f"{value:.2f}"
+
+
+def _from(move: Move) -> str:
+    return {"guess": "a guess", "elicited": "somebody's view", "benchmark": "a benchmark", "measured": "your data"}[
+        move.source
+    ] + ("" if move.stated else ", no range")
+
+
+def _move_json(move: Move) -> dict[str, object]:
+    return {
+        "parameter": move.path, "source": move.source, "values": list(move.values), "outcome": list(move.outcome),
+        "chance": list(move.chance), "range_stated": move.stated,
+    }  # fmt: skip
+
+
+def penalty_section(case: CaseFile, found: Sequence[PenaltyFound]) -> Section:
+    """The answer at several settings of what types never piloted lose."""
+    table = TableOf(
+        ("types never piloted are", "accuracy live", "result", "chance"),
+        tuple(
+            (p.words, f"{p.accuracy:.1%}", in_unit(case, p.outcome), f"{p.chance:.0%} ({p.low:.0%} to {p.high:.0%})")
+            for p in found
+        ),
+        tuple(
+            {"penalty_logit": p.penalty, "accuracy": p.accuracy, "chance": p.chance, "low": p.low, "high": p.high} for p in found
+        ),
+    )
+    apart = max(p.chance for p in found) - min(p.chance for p in found)
+    title = (
+        "The answer hardly depends on the types never piloted"
+        if apart < 0.05
+        else f"The types never piloted decide {apart:.0%} of the chance, and nobody has measured them"
+    )
+    return Section("penalty", title, (f"{found[0].futures} simulated futures a line.",), table)
+
+
+def in_unit(case: CaseFile, value: float) -> str:
+    """A value of the promised measure: days, or per cent."""
+    return f"{value:.0%}" if case.target.statistic == "share_within" else f"{value:.1f} d"
+
+
+def notes_section(sub_models: Sequence[SubModel]) -> Section:
+    """What every fit assumed, in its own words."""
+    notes = tuple(f"{s.name}: {note}" for s in sub_models for note in s.notes)
+    return Section("notes", "What the fits used and assumed", notes)

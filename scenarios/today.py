@@ -88,8 +88,11 @@ def today_of(case: str | Path, draws: int, seed: int, progress: Progress, stop: 
 
 def _has_export(folder: Path, loaded: LoadedCase) -> bool:
     from scenarios.evidence import read_evidence
+    from scenarios.evidence.read import require_sound
 
-    return read_evidence(folder, loaded.case).cycles is not None
+    evidence = read_evidence(folder, loaded.case)
+    require_sound(evidence, str(folder))
+    return evidence.cycles is not None
 
 
 def found_in(loaded: LoadedCase, draws: int, seed: int, means: Means) -> TodayFound:

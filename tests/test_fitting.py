@@ -1,0 +1,224 @@
+"""`fit`, `baseline fit` and `evidence report` on a case folder, with fits that need no sampler."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from models import parameters
+from models.fits.seam import Sampling, StoppedError
+from models.learned import contraction, learned, word_of
+from models.posterior import SubModel, posterior_of
+from scenarios.cli.main import app
+from scenarios.files import load
+from scenarios.fitting import fit_folder
+from scenarios.problems import CaseError
+from scenarios.study import Means
+from scenarios.study.penalties import penalties
+
+COUNTS = "parameter,happened,tried\nsteps.is_exception.options.1.share,214,1000\n"
+READY = "check,cause,passed,passes_if_ready,passes_if_not\nload test,integration,yes,0.95,0.4\n"
+EXCEPTION = "steps.is_exception.options.1.share"
+
+
+def folder_with(tmp_path: Path, **files: str) -> Path:
+    folder = tmp_path / "mine"
+    (folder / "evidence").mkdir(parents=True)
+    (folder / "case.toml").write_text('extends = "invoice_processing"\nschema_version = 1\nname = "mine"\ntitle = "Mine"\n')
+    for name, text in {"settings_toml": 'schema_version = 1\nzone = "UTC"\n', **files}.items():
+        stem, _, suffix = name.rpartition("_")
+        (folder / "evidence" / f"{stem}.{suffix}").write_text(text)
+    return folder
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def export(cases: int = 800, weeks: int = 20, entry_days: float = 8.0) -> tuple[str, str]:
+    """A wide export with a date of entry, and its mapping."""
+    rng = np.random.default_rng(4)
+    first = np.datetime64("2026-01-05T09:00", "m")
+    rows = ["number,received,entered,done"]
+    for k in range(cases):
+        came = first + np.timedelta64(int(k / cases * (weeks * 7 - 1) * 1440), "m")
+        entered = came + np.timedelta64(int(rng.exponential(entry_days) * 1440), "m")
+        done = entered + np.timedelta64(int(rng.exponential(6.0) * 1440), "m")
+        rows.append(f"{k},{came},{entered},{done}".replace("T", " "))
+    mapping = (
+        'schema_version = 1\nselected_by = "arrival"\nfirst_day = 2026-01-05\nlast_day = 2026-05-24\nexported = 2026-12-31\n'
+        '[columns]\ncase = "number"\n[dates]\nreceived = "arrival"\nentered = "entry.ended"\ndone = "end"\n'
+    )
+    return "\n".join(rows) + "\n", mapping
+
+
+def test_a_folder_is_fitted_and_every_command_uses_it(tmp_path):
+    folder = folder_with(tmp_path, counts_csv=COUNTS)
+    fitted = fit_folder(folder, Sampling(7))
+    assert fitted.fresh == ("shares",)
+    assert fitted.posterior.passed
+    loaded = load(str(folder))
+    values = parameters.sample(loaded.case, 7, range(400)).values[EXCEPTION]["production"]
+    assert values.mean() == pytest.approx(0.214, abs=0.005)
+    assert values.std() == pytest.approx(0.013, abs=0.003)
+    shown = run("scenario", "show", str(folder))
+    assert shown.exit_code == 0
+
+
+def test_what_did_not_change_is_not_fitted_again(tmp_path):
+    folder = folder_with(tmp_path, counts_csv=COUNTS, readiness_csv=READY)
+    first = fit_folder(folder, Sampling(7))
+    before = (folder / "posterior.nc").read_bytes()
+    again = fit_folder(folder, Sampling(7))
+    assert (again.fresh, again.kept) == ((), first.fresh)
+    assert (folder / "posterior.nc").read_bytes() == before
+    (folder / "evidence" / "counts.csv").write_text(COUNTS.replace("214", "300"))
+    changed = fit_folder(folder, Sampling(7))
+    assert (changed.fresh, changed.kept) == (("shares",), ("readiness",))
+    assert fit_folder(folder, Sampling(8)).kept == ()
+
+
+def test_defects_and_unusable_evidence_leave_the_last_fit_alone(tmp_path):
+    folder = folder_with(tmp_path, counts_csv=COUNTS)
+    fit_folder(folder, Sampling(7))
+    before = (folder / "posterior.nc").read_bytes()
+    (folder / "evidence" / "counts.csv").write_text(COUNTS.replace("214", "2140"))
+    with pytest.raises(CaseError, match="E530"):
+        fit_folder(folder, Sampling(7))
+    assert (folder / "posterior.nc").read_bytes() == before
+    with pytest.raises(CaseError, match="E905"):
+        fit_folder(folder_with(tmp_path / "empty"), Sampling(7))
+
+
+def test_a_stopped_fit_writes_nothing(tmp_path, monkeypatch):
+    from models.fits import events
+
+    def stopped(*_: object) -> None:
+        raise StoppedError
+
+    folder = folder_with(tmp_path, counts_csv=COUNTS)
+    monkeypatch.setattr(events, "fit", stopped)
+    with pytest.raises(StoppedError):
+        fit_folder(folder, Sampling(7))
+    assert not (folder / "posterior.nc").exists()
+
+
+def test_the_commands_print_and_end_well(tmp_path):
+    folder = folder_with(tmp_path, counts_csv=COUNTS)
+    result = run("fit", str(folder), "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["passed"]
+    (row,) = [p for p in data["parameters"] if p["parameter"] == EXCEPTION]
+    assert row["learned"] == "learned"
+    assert row["files"] == ["evidence/counts.csv"]
+    text = run("fit", str(folder)).output
+    assert "unchanged since the last fit" in text
+    page = tmp_path / "report.html"
+    result = run("evidence", "report", str(folder), "--quick", "--html", str(page))
+    assert result.exit_code == 0, result.output
+    html = page.read_text()
+    assert "<script" not in html
+    assert "http" not in html.replace("http://www.w3.org", "")
+    assert "1 learned" in html
+
+
+def test_hostile_names_are_escaped_in_the_page(tmp_path):
+    folder = folder_with(tmp_path, counts_csv=COUNTS)
+    (folder / "case.toml").write_text(
+        'extends = "invoice_processing"\nschema_version = 1\nname = "mine"\ntitle = "<script>alert(1)</script>"\n'
+    )
+    fit_folder(folder, Sampling(7))
+    page = tmp_path / "report.html"
+    assert run("evidence", "report", str(folder), "--quick", "--html", str(page)).exit_code == 0
+    assert "<script" not in page.read_text()
+
+
+def test_the_report_says_what_to_measure_next(tmp_path):
+    """The smallest example: an answer from outside of 1 to 5 days decides, and whether one clerk or two do the work."""
+    folder = folder_with(tmp_path)
+    text = (Path(__file__).parent.parent / "docs" / "examples" / "small.toml").read_text()
+    (folder / "case.toml").write_text(text.replace('level = "3 d"', 'level = "1.1 d"'))
+    path = "steps.question.options.1.share.types.hard"
+    (folder / "evidence" / "counts.csv").write_text(f"parameter,type,happened,tried\n{path},hard,52,100\n")
+    fit_folder(folder, Sampling(7))
+    result = run("evidence", "report", str(folder), "--draws", "40", "--json")
+    assert result.exit_code == 0, result.output
+    sections = {s["key"]: s for s in json.loads(result.stdout)["sections"]}
+    assert {"learned", "next", "checks", "notes"} <= sections.keys()
+    moved = sections["next"]["rows"]
+    assert {row["parameter"] for row in moved[:2]} == {"steps.answer.time.mean", "teams.clerks.headcount"}
+    (answer,) = [row for row in moved if row["parameter"] == "steps.answer.time.mean"]
+    assert answer["outcome"][0] < 1.1 < answer["outcome"][1]
+    assert answer["chance"][0] > 0.9
+    assert answer["chance"][1] < 0.1
+    (hard,) = [row for row in moved if row["parameter"] == path]
+    assert hard["outcome"][0] < hard["outcome"][1]
+    assert hard["range_stated"]
+    (heads,) = [row for row in moved if row["parameter"] == "teams.clerks.headcount"]
+    assert heads["values"] == [1.0, 2.0, 3.0]
+    assert not heads["range_stated"]
+
+
+def test_the_answer_is_shown_at_several_penalties_of_types_never_piloted():
+    found = penalties(load("invoice_processing"), 4, 7, Means())
+    assert [p.penalty for p in found] == [0.0, -0.6, pytest.approx(-0.6 - 1.6449 * 0.5, abs=1e-3)]
+    accuracies = [p.accuracy for p in found]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert accuracies[0] - accuracies[2] > 0.02
+    assert penalties(with_all_piloted(), 4, 7, Means()) == ()
+
+
+def with_all_piloted():
+    loaded = load("invoice_processing")
+    data = loaded.case.model_dump(mode="json", exclude_unset=True)
+    types = {name: {**spec, "piloted": True} for name, spec in data["types"].items()}
+    return replace(loaded, case=type(loaded.case).model_validate({**data, "types": types}))
+
+
+def test_baseline_fit_locates_days_by_dates(tmp_path):
+    rows, mapping = export()
+    folder = folder_with(tmp_path, invoices_csv=rows, invoices_toml=mapping)
+    result = run("baseline", "fit", str(folder), "--draws", "5", "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    legs = {leg["last"]: leg for leg in data["legs"]}
+    assert legs["entry.ended"]["observed"]["mean"] == pytest.approx(8.0, abs=1.0)
+    assert legs["entry.ended"]["simulated"]["mean"] == pytest.approx(legs["entry.ended"]["observed"]["mean"], abs=0.5)
+    assert data["observed_days"]["mean"] == pytest.approx(14.0, abs=1.5)
+    located = {place["step"]: place["located"] for place in data["places"]}
+    assert located == {"entry": True, "match": False, "exceptions": False, "approve": False}
+    text = run("baseline", "fit", str(folder), "--draws", "5").output
+    assert "located by dates" in text
+    assert "Next: export the" in text
+
+
+def test_baseline_fit_without_an_export_says_what_is_not_located():
+    result = run("baseline", "fit", "invoice_processing", "--draws", "5")
+    assert result.exit_code == 0, result.output
+    assert "as the case states it" in result.output
+    assert "Next: export the" in result.output
+
+
+# ---------------------------------------------------------------- what was learned
+
+
+def test_contraction_of_known_distributions():
+    """Normal before (sd 2) and after (sd 1): three quarters of the variance are gone; a log scale for times."""
+    rng = np.random.default_rng(1)
+    before, after = rng.normal(0, 2, 200_000), rng.normal(5, 1, 200_000)
+    assert contraction(before, after) == pytest.approx(0.75, abs=0.01)
+    assert contraction(np.ones(5), np.ones(5)) == 0.0
+    assert [word_of(x) for x in (0.5, 0.49, 0.1, 0.09, -1.0, None)] == [
+        "learned", "weak", "weak", "assumption", "assumption", "from the data alone"
+    ]  # fmt: skip
+    path = "steps.inbox.time.median"
+    model = SubModel("x", {path: np.exp(after)}, {path: np.exp(before)}, after)
+    (row,) = learned(posterior_of([model], {}), load("invoice_processing").case)
+    assert row.contraction == pytest.approx(0.75, abs=0.01)
+    assert row.dimension == "duration"

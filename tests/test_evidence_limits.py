@@ -228,6 +228,24 @@ def test_parquet_types():
     assert codes(read("pilot.parquet", nan.getvalue())) == ["E521"]
 
 
+def test_a_dictionary_that_just_fills_its_index():
+    texts = pa.array([f"supplier {i}" for i in range(128)])
+    column = pa.DictionaryArray.from_arrays(pa.array([*range(128), None], pa.int8()), texts)
+    out = io.BytesIO()
+    pq.write_table(pa.table({"right": [1] * 129, "cluster": column}), out)
+    found = read("pilot.parquet", out.getvalue())
+    assert found.defects == ()
+    assert found.tables["pilot"].texts("cluster")[[0, 127, 128]].tolist() == ["supplier 0", "supplier 127", ""]
+
+
+def test_every_byte_of_a_parquet_file_may_be_damaged():
+    damaged = bytearray(parquet([["right", "cluster"], [1, "a"], [1, "b"]]))
+    for position in range(len(damaged)):
+        broken = bytearray(damaged)
+        broken[position] ^= 0xE0
+        read("pilot.parquet", bytes(broken))
+
+
 def test_headers_of_a_file():
     assert headers_of("x.csv", b"Nr;Eingang\n1;2\n") == ("Nr", "Eingang")
     assert headers_of("x.xlsx", xlsx(ROWS)) == headers_of("x.parquet", parquet(ROWS)) == ("right", "tried")

@@ -87,8 +87,9 @@ def _column(cells: Any) -> RawColumn:
     cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
     cells = pa.concat_arrays(cells.chunks) if isinstance(cells, pa.ChunkedArray) else cells
     encoded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
+    encoded.validate(full=True)  # a damaged file may point beyond its distinct values
     values = [_plain(value) for value in encoded.dictionary.to_pylist()]
-    codes = np.asarray(encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False), dtype=np.int32)
+    codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(len(values)).to_numpy(zero_copy_only=False), dtype=np.int32)
     return RawColumn((*values, None), codes)
 
 

@@ -13,16 +13,21 @@ from unittest.mock import patch
 
 from models.evidence.mapping import ExportMapping
 from models.evidence.settings import EvidenceSettings
+from models.fits.seam import Sampling
+from models.posterior import posterior_of
 from scenarios.cli.main import known_arm, running
 from scenarios.editing import write_atomically
 from scenarios.evidence import read_bytes, require_sound
 from scenarios.files import load, parsed, validated
+from scenarios.fitting import fit_folder
 from scenarios.overload import check_today
+from scenarios.posterior_file import check_belongs, configuration_hash, read_posterior
 from scenarios.problems import CODES, CaseError
 from scenarios.records import Record
 from scenarios.runs import Manifest, Store
 from scenarios.runs.store import remove
 from scenarios.study import Means, cluster, replicate
+from scenarios.version import package_version
 from simulator.cluster import SAME, DifferentWorkersError
 
 DOCS = Path(__file__).resolve().parent
@@ -114,6 +119,35 @@ def _without_dask() -> object:
 def _older_worker() -> object:
     worker = ("tcp://10.0.0.7:40331", "code is 1f0c8e2b7a55 there, 280ff3f250ee here")
     raise cluster.refused(DifferentWorkersError([worker], SAME), SCHEDULER)
+
+
+def _elsewhere(act: Callable[[], object]) -> Callable[[], object]:
+    """Does something in an empty folder."""
+
+    def fail() -> object:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            return act()
+
+    return fail
+
+
+def _damaged_fit() -> object:
+    Path("my_case").mkdir()
+    Path("my_case/posterior.nc").write_bytes(b"not a fit")
+    return read_posterior(Path("my_case/posterior.nc"))
+
+
+def _unlike(**provenance: object) -> Callable[[], object]:
+    """A fit that is of something else than the default scenario without evidence."""
+    case = load("invoice_processing").case
+    known = {"version": package_version(), "configuration": configuration_hash(case), "evidence": {}, **provenance}
+    return lambda: check_belongs(Path("my_case/posterior.nc"), posterior_of([], known), case, {})
+
+
+def _nothing_to_fit() -> object:
+    Path("my_case").mkdir()
+    Path("my_case/case.toml").write_text(SMALL.read_text(encoding="utf-8"), encoding="utf-8")
+    return fit_folder(Path("my_case"), Sampling(7))
 
 
 TEAM = "headcount = 2\n"
@@ -216,6 +250,11 @@ EXAMPLES = {
     "E705": command("pilotproof runs rm runs/first", "Only a folder that holds a run and nothing else is removed.", with_a_run(_with_notes)),
     "E801": command(f"pilotproof run invoice_processing --draws 10000 --out runs/big --scheduler {SCHEDULER}", "Do what the message says: install the extra, start the scheduler or a worker, or look at the workers' logs. A run in a folder goes on with `--resume`. [scale.md](scale.md) has the two commands.", _without_dask),
     "E802": command(f"pilotproof run invoice_processing --draws 10000 --out runs/big --scheduler {SCHEDULER}", "All machines must be the same program on the same kind of processor, or their figures would differ. Install the same versions on the worker that is named, and start it again.", _older_worker),
+    "E901": command("pilotproof verdict my_case", "Fit again; nothing is lost but the time.", _elsewhere(_damaged_fit)),
+    "E902": command("pilotproof verdict my_case", "A fit belongs to the version that made it. Fit again.", _unlike(version="0.0.9")),
+    "E903": command("pilotproof verdict my_case", "What the fit took from case.toml (ranges, steps, types, teams, systems) was changed since. Fit again, or take the change back.", _unlike(configuration="1f0c8e2b7a55")),
+    "E904": command("pilotproof verdict my_case", "Fit again: what did not change is taken over.", _unlike(evidence={"pilot.csv": "280ff3f250ee"})),
+    "E905": command("pilotproof fit my_case", "Follow the message: correct or leave out the file that it names.", _elsewhere(_nothing_to_fit)),
 }  # fmt: skip
 
 

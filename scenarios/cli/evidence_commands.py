@@ -21,10 +21,10 @@ def init(folder: FolderArgument) -> None:
     """Write templates for every kind of evidence into CASE_FOLDER/evidence; what is there already stays."""
     from scenarios.evidence import evidence_folder
     from scenarios.evidence.templates import write_templates
-    from scenarios.files import load
+    from scenarios.files import load_without_fit
 
     evidence_folder(folder)
-    done = write_templates(folder, load(str(folder)).case)
+    done = write_templates(folder, load_without_fit(str(folder)).case)
     for path, new in done:
         typer.echo(f"{'wrote' if new else 'kept '} {path}")
     quoted = shlex.quote(str(folder))
@@ -37,11 +37,11 @@ def init(folder: FolderArgument) -> None:
 def check(folder: FolderArgument, as_json: JsonOption = False) -> None:
     """What the files of evidence hold, what they inform, what is missing, and every defect; exit code 2 if one blocks."""
     from scenarios.evidence import evidence_folder, read_evidence
-    from scenarios.files import load
+    from scenarios.files import load_without_fit
     from scenarios.report import evidence_report
 
     evidence_folder(folder)
-    loaded = load(str(folder))
+    loaded = load_without_fit(str(folder))
     evidence = read_evidence(folder, loaded.case)
     if as_json:
         print_json(evidence_report.as_json(evidence, loaded.case, str(folder), loaded.hash))

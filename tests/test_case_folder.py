@@ -102,7 +102,7 @@ def test_a_failure_on_the_way_leaves_nothing_behind(tmp_path, there, failing):
     assert tree(tmp_path) == before
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40))
 def test_any_name_of_a_folder_gives_a_case(tmp_path_factory, name):
     if name in (".", "..") or len(name.encode()) > 200:

@@ -96,7 +96,7 @@ def same_form(form: str) -> Any:
 
 
 @given(st.sampled_from(["share", "accuracy", "duration"]).flatmap(same_form))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_pool_is_the_weighted_mixture_of_its_experts(opinions):
     mixture = pool(*opinions)
     x = mixture.quantile(U)

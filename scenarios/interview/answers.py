@@ -50,7 +50,7 @@ class Answers:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], file: str = "answers") -> Answers:
-        """Answers from plain data: question → field → answer. Raises CaseError with everything that is wrong about its form."""
+        """Answers from plain data: question → field → answer. Raises CaseError with everything that is wrong, each at its place."""
         problems: list[Problem] = []
         given: dict[tuple[str, str], Given] = {}
         for place, key, value in _walk(data, problems):
@@ -61,6 +61,7 @@ class Answers:
                 continue
             if answer and not (isinstance(answer, str) and reading.is_open(answer)):
                 given[key] = answer
+        problems += _read_all(given)[1]
         owner = data.get("owner", "")
         if not isinstance(owner, str) or len(owner) > MAX_LETTERS or not owner.isprintable():
             problems.append(Problem("E103", "owner", f"must be a name of at most {MAX_LETTERS} printable letters"))
@@ -263,13 +264,18 @@ class Replies:
 
 def replies(answers: Answers, file: str = "answers") -> Replies:
     """Reads every answer. Raises CaseError with all problems, each at `question.field`."""
-    problems: list[Problem] = []
+    values, problems = _read_all(answers.given)
+    if problems:
+        raise CaseError(file, problems)
+    return Replies(answers.owner, answers.given, MappingProxyType(values))
+
+
+def _read_all(given: Mapping[tuple[str, str], Given]) -> tuple[dict[tuple[str, str], Reply], list[Problem]]:
     values: dict[tuple[str, str], Reply] = {}
-    for (question, name), answer in answers.given.items():
+    problems: list[Problem] = []
+    for (question, name), answer in given.items():
         try:
             values[question, name] = read(question_named(question).field(name), answer)
         except AnswerError as error:
             problems.append(Problem("E103", f"{question}.{name}", str(error)))
-    if problems:
-        raise CaseError(file, problems)
-    return Replies(answers.owner, answers.given, MappingProxyType(values))
+    return values, problems

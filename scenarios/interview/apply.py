@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from models import units
 from scenarios.files import problems_of
 from scenarios.interview import capacity
-from scenarios.interview.answers import Answers, replies
+from scenarios.interview.answers import Answers, Given, read, read_types, replies
 from scenarios.interview.draft import Data, Draft
 from scenarios.interview.evidence_files import FirstFile, files_first
 from scenarios.interview.in_force import in_force
@@ -22,6 +22,7 @@ from scenarios.interview.money import money
 from scenarios.interview.pilot import pilot, reviewers, unsure
 from scenarios.interview.promise import promise, today
 from scenarios.interview.questions import QUESTIONS, Field
+from scenarios.interview.reading import Estimate
 from scenarios.interview.volume import team_sizes, volume
 from scenarios.interview.workflow import approvals, exceptions, systems
 from scenarios.problems import CaseError, Problem
@@ -120,7 +121,7 @@ def describe(draft: Draft) -> None:
         f"{level} within {target.within}" if target.statistic == "share_within" else f"{level} {_STATISTICS[target.statistic]}"
     )
     today = f" (today {units.duration_text(case.baseline.observed.uncertain().median)} on average)" if case.baseline else ""
-    draft.data["description"] = f'{often}Promise: {promise}{today}. Started from "{draft.original.title}".'
+    draft.data["description"] = f"{often}Promise: {promise}{today}."
 
 
 def problems(case_data: Mapping[str, Any], answers: Answers) -> tuple[Problem, ...]:
@@ -138,21 +139,23 @@ def _known(answers: Answers) -> tuple[Said, ...]:
         for field in question.fields:
             given = answers.given.get((question.id, field.id))
             if given is not None:
-                text = given if isinstance(given, str) else ", ".join(f"{row.name} {row.share}".strip() for row in given)
-                found.append(Said(question.id, field.id, field.says, _in_words(field, text)))
+                found.append(Said(question.id, field.id, field.says, _in_words(field, given)))
     return tuple(found)
 
 
-def _in_words(field: Field, text: str) -> str:
-    from scenarios.interview.reading import AnswerError, choice
-
-    if field.kind != "choice":
-        return text
-    try:
-        name = choice(text, field)
-    except AnswerError:
-        return text
-    return next(c.words for c in field.choices if c.id == name)
+def _in_words(field: Field, given: Given) -> str:
+    """An answer as it was understood."""
+    if isinstance(given, tuple):
+        return ", ".join(row.name + ("" if row.share is None else f" {100 * row.share:.3g} %") for row in read_types(given))
+    reply = read(field, given)
+    names = {c.id: c.words for c in field.choices}
+    if isinstance(reply, Estimate):
+        return reply.in_words()
+    if isinstance(reply, str):
+        return names[reply]
+    if field.kind == "files":
+        return "; ".join(names[str(name)] for name in cast("tuple[str, ...]", reply)) or "none"
+    return f"{reply:,}" if isinstance(reply, int) else given
 
 
 def _kept(draft: Draft, answers: Answers) -> tuple[Kept, ...]:

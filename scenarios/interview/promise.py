@@ -89,6 +89,8 @@ def today(draft: Draft) -> None:
     if whole.likely <= 0 or (whole.low is not None and whole.low <= 0):
         draft.refuse("today.beyond", "takes more days away than today's number has")
         return
+    if whole is not mean:
+        draft.assume(f"with the days before and after its clock, today's mean is {_days(whole.likely)}")
     error = _error(draft, number, whole, sigma, assumed)
     _write(draft, number, whole, error)
 
@@ -156,9 +158,7 @@ def _mean(draft: Draft, number: _Number, sigma: float, assumed: bool) -> Estimat
     spread = f"cycle times spread as usual (lognormal, standard deviation {SPREAD_CV:g} × mean)" if assumed else "your 9 of 10"
     words = {"median": "a median", "p90": "the time of 9 of 10"}.get(number.statistic, "a share within a time")
     mean = number.value.mapped(lambda x: x * ratio)
-    draft.assume(
-        f"today is given as {words}; with {spread} its mean is {ratio:.3g} times as long, {units.duration_text(mean.likely)}"
-    )
+    draft.assume(f"today is given as {words}; with {spread} its mean is {ratio:.3g} times as long, {_days(mean.likely)}")
     return mean
 
 
@@ -184,7 +184,7 @@ def _error(draft: Draft, number: _Number, whole: Estimate, sigma: float, assumed
         sampling = (whole.high - whole.low) / (2 * float(ndtri(0.5 + mass / 2)))
     elif cases:
         sampling = whole.likely * sqrt(exp(sigma * sigma) - 1) / sqrt(cases)
-        draft.assume(f"{cases:,} cases leave a sampling error of {units.duration_text(float(f'{sampling:.2g}'))} in today's mean")
+        draft.assume(f"{cases:,} cases leave a sampling error of {sampling / DAY:.2g} d in today's mean")
     else:
         share = _relative_error(draft)
         sampling = whole.likely * share
@@ -200,6 +200,10 @@ def _relative_error(draft: Draft) -> float:
     if not old:
         return 0.03
     return units.seconds(old["standard_error"]) / draft.case().baseline.observed.uncertain().median  # type: ignore[union-attr]
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / DAY:.3g} d"
 
 
 def _write(draft: Draft, number: _Number, whole: Estimate, error: float) -> None:

@@ -87,6 +87,25 @@ class Estimate:
             return f"{_plain(value)} {self.unit}".rstrip()
         return _number(value)
 
+    def in_words(self) -> str:
+        """As it was understood: `14 d`, `70 % to 80 % (90 % sure)`, `5 d / 7 d / 10 d (80 % sure)`."""
+        if self.counts is not None:
+            return f"{self.counts[0]:,} of {self.counts[1]:,}"
+        if self.dimension == "money":
+            return self.text
+        if self.low is None or self.high is None:
+            return self._worded(self.likely)
+        ends = [self._worded(self.low), self._worded(self.high)]
+        middle = " / ".join((ends[0], self._worded(self.likely), ends[1])) if "/" in self.text else " to ".join(ends)
+        return f"{middle} ({100 * self.mass:g} % sure)"
+
+    def _worded(self, value: float) -> str:
+        if self.dimension in ("share", "accuracy"):
+            return f"{100 * value:.6g} %"
+        if self.dimension == "number":
+            return f"{value:,.6g}"
+        return str(self.shown(value)).replace(" d", " working days") if self.working else str(self.shown(value))
+
     def uncertain(self) -> Uncertain:
         """Its quantile function. Raises ElicitationError or UnitError."""
         return belief_of(self.dimension, {"mass": 0.9, "effective": 1.0, **self.stated()})

@@ -57,7 +57,7 @@ def _next(found: Interviewed, folder: Path) -> Iterator[str]:
     if found.contradiction:
         steps.insert(0, f"pilotproof case interview {name}   change one of the figures that contradict each other")
     if found.first_files:
-        files = "; ".join(f"{x.kind}.csv {x.why}" for x in found.first_files[:3])
+        files = ", ".join(f"{x.kind}.csv ({x.why})" for x in found.first_files[:3])
         steps.append(f"pilotproof evidence init {name}   templates of tables; begin with {files}")
     steps += [] if found.contradiction else [f"pilotproof case interview {name}   change an answer"]
     for number, step in enumerate(steps, 1):

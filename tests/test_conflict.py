@@ -6,7 +6,7 @@ from math import log, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -17,6 +17,7 @@ NUMBERS = st.floats(-5, 5)
 WIDTHS = st.floats(0.05, 3)
 
 
+@settings(deadline=None)
 @given(NUMBERS, WIDTHS, NUMBERS, WIDTHS)
 def test_the_tail_is_that_of_what_was_expected_to_be_seen(mean, sd, estimate, error):
     found = prior_predictive(Prior(mean, sd, "plain", "a range"), estimate, error)
@@ -59,6 +60,7 @@ def test_the_sentence_speaks_in_the_units_of_the_number():
     assert "less than 1 in a million" in found.sentence("answers", "duration")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_counts_on_the_logit_scale_are_symmetric(counts):
     happened, tried = counts

@@ -41,6 +41,7 @@ def view(form: str, triple: tuple[float, float, float], mass: float) -> View:
 views = st.builds(view, FORMS, SHARES, MASSES)
 
 
+@settings(deadline=None)
 @given(FORMS, SHARES, MASSES)
 def test_a_view_is_the_distribution_of_the_case_file(form, triple, mass):
     stated = {"low": triple[0], "likely": triple[1], "high": triple[2], "mass": mass}
@@ -50,6 +51,7 @@ def test_a_view_is_the_distribution_of_the_case_file(form, triple, mass):
     assert view(form, triple, mass).quantile(U) == pytest.approx(belief_of(form, stated).quantile(U), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(views)
 def test_chances_and_quantiles_undo_each_other(found):
     assert found.cdf(found.quantile(U)) == pytest.approx(U, abs=1e-6)
@@ -75,6 +77,7 @@ def test_what_a_view_is_worth():
     assert np.isnan(worth("number", "plain", 0.0, 1.0))
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 300), st.floats(0.5, 300))
 def test_the_beta_of_a_logit_mean_and_width_is_found_again(a, b):
     mean, variance = digamma(a) - digamma(b), polygamma(1, a) + polygamma(1, b)
@@ -96,7 +99,7 @@ def same_form(form: str) -> Any:
 
 
 @given(st.sampled_from(["share", "accuracy", "duration"]).flatmap(same_form))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_a_pool_is_the_weighted_mixture_of_its_experts(opinions):
     mixture = pool(*opinions)
     x = mixture.quantile(U)
@@ -112,7 +115,7 @@ def test_a_pool_is_the_weighted_mixture_of_its_experts(opinions):
 
 
 @given(views)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_experts_who_agree_are_worth_what_each_is(found):
     twice = pool((found, 1.0), (found, 3.0))
 

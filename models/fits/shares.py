@@ -196,7 +196,9 @@ def log_evidence(mean: ArrayLike, sd: ArrayLike, y: ArrayLike, n: ArrayLike, off
     yy, nn = (np.broadcast_to(np.asarray(v, dtype=np.float64), mode.shape)[..., None] for v in (y, n))
     log = -0.5 * ((x - m) / s) ** 2 + log_binomial(x + o, yy, nn) + nodes**2 / 2
     top = log.max(axis=-1)
-    return np.asarray(top + np.log((np.exp(log - top[..., None]) * weights).sum(axis=-1)) + np.log(width / s[..., 0] / np.sqrt(2 * np.pi)))
+    return np.asarray(
+        top + np.log((np.exp(log - top[..., None]) * weights).sum(axis=-1)) + np.log(width / s[..., 0] / np.sqrt(2 * np.pi))
+    )
 
 
 def _chosen(log_weight: Floats, rows: int, rng: np.random.Generator) -> NDArray[np.int64]:

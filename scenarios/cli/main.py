@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.cli import case_commands, elicit_command, evidence_commands, runs_commands, scenario_commands
+from scenarios.cli import case_commands, elicit_command, evidence_commands, fit_commands, runs_commands, scenario_commands
 from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ app.add_typer(case_commands.app, name="case")
 app.add_typer(scenario_commands.app, name="scenario")
 app.add_typer(runs_commands.app, name="runs")
 app.add_typer(evidence_commands.app, name="evidence")
+app.add_typer(fit_commands.baseline_app, name="baseline")
+app.command()(fit_commands.fit)
+evidence_commands.app.command("report")(fit_commands.report)
 app.command(context_settings={"ignore_unknown_options": True})(elicit_command.elicit)
 
 CaseArgument = Annotated[str, typer.Argument(help="a shipped name, a TOML file or a case folder")]
@@ -286,10 +289,10 @@ def _resume(folder: Path, means: Any, others: list[str], as_json: bool) -> None:
         raise refused("--resume", f"takes its settings from the folder, so not {', '.join(others)}", "leave them away")
     from scenarios.runs import Store
     from scenarios.study import VerdictStudy
-    from scenarios.study.stored import resume
+    from scenarios.study.stored import resume, stored_case
 
     with Store.open(folder) as store:
-        loaded = store.manifest.loaded(str(folder / "manifest.json"))
+        loaded = stored_case(folder, store.manifest)
     with running(loaded):
         result = resume(folder, means)
     if result is None:
@@ -449,7 +452,7 @@ def _failed(error: Exception) -> int:
     from scenarios.problems import CaseError, Problem
 
     clear_progress()
-    if type(error).__name__ == "Cancelled":
+    if type(error).__name__ in ("Cancelled", "StoppedError"):
         return STOPPED
     if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
         if type(error).__name__ == "NoArgsIsHelpError":

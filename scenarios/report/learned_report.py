@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from models.learned import learned
+from models.learned import Learned, learned
 from models.posterior import PosteriorDraws, SubModel
 from models.schema import CaseFile
 from scenarios.report import charts
 from scenarios.report.fit_report import learned_json, range_text
+from scenarios.report.parameter_words import parameter_words
 from scenarios.report.sections import Section, TableOf
 from scenarios.study.one_at_a_time import Move, Moves
 from scenarios.study.penalties import PenaltyFound
@@ -23,15 +25,12 @@ def contraction_section(case: CaseFile, posterior: PosteriorDraws) -> Section:
     count = {word: sum(r.word == word for r in rows) for word in ("learned", "weak", "assumption", "from the data alone")}
     told = ", ".join(f"{n} {word}" for word, n in count.items() if n)
     table = TableOf(
-        ("parameter", "before your data", "after", "narrower by", "", "files"),
-        tuple(
-            (r.name, range_text(r, r.before), range_text(r, r.after), _share(r.contraction), r.word, ", ".join(r.files))
-            for r in rows
-        ),
+        ("number", "before your data", "after", "narrower by", "", "from", "parameter"),
+        tuple((parameter_words(case, r.name), *_cells(r)) for r in rows),
         tuple(learned_json(r) for r in rows),
     )
     known = [r for r in rows if r.contraction is not None][:SHOWN]
-    drawn = [(r.name, max(r.contraction or 0.0, 0.0), r.word) for r in known]
+    drawn = [(parameter_words(case, r.name), max(r.contraction or 0.0, 0.0), r.word) for r in known]
     sentences = [
         "Narrower by: the share of the variance that the data took away (on the log scale for times, on the logit scale for shares). "
         "From 50 % on it counts as learned, below 10 % it is still an assumption.",
@@ -44,6 +43,11 @@ def contraction_section(case: CaseFile, posterior: PosteriorDraws) -> Section:
         (lambda: charts.bars(drawn, "Variance taken away by the data", "share", charts.WORDS)) if drawn else None,
         "bars: how much narrower each parameter became",
     )  # fmt: skip
+
+
+def _cells(row: Learned) -> tuple[str, ...]:
+    files = ", ".join(Path(f).name for f in row.files)
+    return range_text(row, row.before), range_text(row, row.after), _share(row.contraction), row.word, files, row.name
 
 
 def _share(value: float | None) -> str:
@@ -92,10 +96,8 @@ def moves_section(found: Moves, label: str) -> Section:
     )  # fmt: skip
     unit = "share" if found.case.target.statistic == "share_within" else "days"
     table = TableOf(
-        ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from"),
-        tuple(
-            (m.path, _outcome(m, 0), _outcome(m, 1), f"{m.chance[0]:.0%}", f"{m.chance[1]:.0%}", _from(m)) for m in large[:SHOWN]
-        ),
+        ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from", "parameter"),
+        tuple((parameter_words(found.case, m.path), *_ends(m)) for m in large[:SHOWN]),
         tuple(_move_json(m) for m in found.moves),
     )
     sentences = (
@@ -103,12 +105,16 @@ def moves_section(found: Moves, label: str) -> Section:
         f"{label} is {found.chance:.0%} so far. A guess without a range is varied from two thirds to one and a half times its value.",
         "Numbers that matter only together with others can be missed by this.",
     )
-    drawn = [(m.path, m.largest(found.chance), "chance") for m in large[:SHOWN]]
+    drawn = [(parameter_words(found.case, m.path), m.largest(found.chance), "chance") for m in large[:SHOWN]]
     return Section(
         "next", title, sentences, table,
         (lambda: charts.bars(drawn, "How far each number alone moves the chance", "points", {"chance": charts.AFTER})) if drawn else None,
         "bars: how far each number alone moves the chance",
     )  # fmt: skip
+
+
+def _ends(move: Move) -> tuple[str, ...]:
+    return _outcome(move, 0), _outcome(move, 1), f"{move.chance[0]:.0%}", f"{move.chance[1]:.0%}", _from(move), move.path
 
 
 def _outcome(move: Move, side: int) -> str:

@@ -75,7 +75,7 @@ def _html(section: Section) -> Iterator[str]:
     if section.chart is not None:
         from scenarios.report.charts import svg
 
-        yield f'<figure role="img" aria-label="{escape(section.described or section.title)}">{svg(section.chart())}</figure>'
+        yield f'<figure tabindex="0" role="img" aria-label="{escape(section.described or section.title)}">{svg(section.chart())}</figure>'
     if section.table is not None and section.table.rows:
         cells = "".join(f'<th scope="col">{escape(h)}</th>' for h in section.table.headings)
         yield f'<div class="table" tabindex="0" role="region" aria-label="{escape(section.title)}"><table><thead><tr>{cells}</tr></thead><tbody>'
@@ -91,11 +91,11 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ebf0; --paper: #14181f; --line: #3a4352; --soft: #a5aebc; } figure { background: #fff; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-figure { margin: 0 0 1rem; overflow-x: auto; } figure svg { max-width: 100%; height: auto; }
+figure { margin: 0 0 1rem; overflow-x: auto; } figure svg { min-width: 44rem; max-width: 100%; height: auto; }
 .table { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child { text-align: left; font-weight: 400; } thead th { color: var(--soft); font-weight: 600; }
-ul { padding-left: 1.2rem; } footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+th:first-child { text-align: left; font-weight: 400; white-space: normal; min-width: 12rem; } thead th { color: var(--soft); font-weight: 600; }
+ul { padding-left: 1.2rem; overflow-wrap: anywhere; } td:last-child { color: var(--soft); } footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 """
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -62,9 +62,9 @@ def days_by_name(study: VerdictStudy, arm: Arm) -> dict[str, float]:
 def page(study: VerdictStudy, loaded: LoadedCase) -> str:
     """The whole page; without a verdict it says why, what to do, and on what it rests."""
     if study.verdict.probability is None:
-        sections = [_answer(study), _next(study), _trust(study, loaded)]
+        sections = [_answer(study), _next(study, loaded.file), _trust(study, loaded)]
     else:
-        sections = [_answer(study), _table(study), _days(study), _why(study), _next(study), _trust(study, loaded)]
+        sections = [_answer(study), _table(study), _days(study), _why(study), _next(study, loaded.file), _trust(study, loaded)]
     return "\n\n".join("\n".join(section) for section in sections)
 
 
@@ -236,16 +236,16 @@ def _unlocated(study: VerdictStudy, measure: str) -> Iterator[str]:
     yield f"If they all lay at one step, {measure} live would be: {', '.join(ends)}."
 
 
-def _next(study: VerdictStudy) -> Iterator[str]:
+def _next(study: VerdictStudy, file: str) -> Iterator[str]:
     yield "  Next"
-    for number, line in enumerate(_actions(study), 1):
+    for number, line in enumerate(_actions(study, file), 1):
         yield f"   {number}. {line}"
 
 
-def _actions(study: VerdictStudy) -> Iterator[str]:
+def _actions(study: VerdictStudy, file: str) -> Iterator[str]:
     case = study.case
     if unfit(study):
-        yield f"see which fit failed and why: pilotproof evidence report {case.name}; then fit again with more draws, or leave that file out"
+        yield f"see which fit failed and why: pilotproof evidence report {file}; then fit again with more draws, or leave that file out"
         return
     if study.verdict.probability is None:
         yield "correct the figures named above, or today's result; then ask again"
@@ -258,7 +258,7 @@ def _actions(study: VerdictStudy) -> Iterator[str]:
     if never:
         yield f"run the AI beside today's process for 30 days on the types never piloted: {'; '.join(never)}"
     if source_counts(case)["guess"]:
-        yield f"replace the guesses by what you know: pilotproof scenario show {case.name} lists them with their ranges"
+        yield f"replace the guesses by what you know: pilotproof scenario show {file} lists them with their ranges"
 
 
 def _trust(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test check bench equality kill docs pins clean
+.PHONY: run test check bench equality kill backtest docs pins clean
 
 run: $(READY)
 	$(BIN)/pilotproof verdict invoice_processing
@@ -29,6 +29,14 @@ equality: $(READY)
 KILLS ?= 100
 kill: $(READY)
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/test_survival.py -k killed
+
+# made-up companies with a hidden truth: are the probabilities right? make backtest COMPANIES=200 OUTSIDE=50; goes on where it stopped
+COMPANIES ?= 200
+OUTSIDE ?= 50
+PROCESSES ?= 2
+backtest: $(READY)
+	$(BIN)/python -m scenarios.validation.backtest --companies $(COMPANIES) --outside $(OUTSIDE) --processes $(PROCESSES)
+	$(BIN)/python -m docs.make_backtest
 
 # pages that are made from the code, and the tables of measured results
 docs: $(READY)

@@ -13,6 +13,7 @@ PAGES = (
     ["docs.make_scenario_reference"],
     ["docs.make_evidence"],
     ["docs.make_verification"],
+    ["docs.make_backtest"],
     ["scenarios.exhibits", "--out", "docs/weeks-after-go-live.md"],
     ["docs.make_readme"],
     ["benchmarks.scale"],

@@ -38,6 +38,11 @@ backtest: $(READY)
 	$(BIN)/python -m scenarios.validation.backtest --companies $(COMPANIES) --outside $(OUTSIDE) --processes $(PROCESSES)
 	$(BIN)/python -m docs.make_backtest
 
+# every fit calibrated by simulation: prior → data → fit, about an hour for 200 each; make sbc FITS=60
+FITS ?= 200
+sbc: $(READY)
+	$(BIN)/python -m scenarios.validation.sbc --fits $(FITS)
+
 # pages that are made from the code, and the tables of measured results
 docs: $(READY)
 	$(BIN)/python -m docs.make

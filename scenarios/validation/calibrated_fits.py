@@ -16,6 +16,8 @@ from models.evidence.daily_arrivals import DailyArrivals
 from models.evidence.duration_cells import Cell, Spans, reduce
 from models.evidence.share_cells import Count
 from models.fits import arrivals
+from models.fits.catch import Reviews
+from models.fits.catch import posterior as catch_posterior
 from models.fits.durations import CellPrior, Prepared, sample_cells
 from models.fits.seam import Sampling
 from models.fits.shares import Belief, by_type, spread_scale
@@ -149,3 +151,31 @@ def ranks(truth: Truth, draws: Mapping[str, Floats], thinned: int = 99) -> dict[
         rows = np.linspace(0, len(draws[name]) - 1, thinned).astype(np.int64)
         found[name] = (draws[name][rows] < value).sum(axis=0)
     return found
+
+
+# -- seeded errors
+
+CATCH_PRIOR, SLOPE_PRIOR = Prior(1.7, 1.0, "logit", ""), Prior(0.03, 0.05, "plain", "")
+CATCH_ROWS, CATCH_SHOWN = 12, 15
+
+
+def catch_prior(rng: np.random.Generator) -> Truth:
+    """logit of the catch rate, load slope."""
+    return {
+        "catch": np.asarray(CATCH_PRIOR.mean + CATCH_PRIOR.sd * rng.standard_normal()),
+        "slope": np.asarray(SLOPE_PRIOR.mean + SLOPE_PRIOR.sd * rng.standard_normal()),
+    }
+
+
+def catch_data(rng: np.random.Generator, truth: Truth) -> Reviews:
+    """Twelve days of fifteen seeded errors under changing load."""
+    waiting, shown = rng.uniform(0, 12, CATCH_ROWS), np.full(CATCH_ROWS, float(CATCH_SHOWN))
+    p = 1 / (1 + np.exp(-(truth["catch"] - truth["slope"] * waiting)))
+    return Reviews(shown, rng.binomial(CATCH_SHOWN, p).astype(np.float64), waiting, 1.0)
+
+
+def catch_fit(data: Reviews, sampling: Sampling) -> Fitted:
+    """Draws of the same numbers; there is no sampler, so no checks."""
+    rng = np.random.default_rng(sampling.seed)
+    logit, slope = catch_posterior(data, CATCH_PRIOR, SLOPE_PRIOR).draws(sampling.chains * sampling.draws, rng)
+    return {"catch": logit, "slope": slope}, ()

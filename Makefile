@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test check bench equality kill backtest docs pins clean
+.PHONY: run test check bench equality kill sbc backtest docs pins clean
 
 run: $(READY)
 	$(BIN)/pilotproof verdict invoice_processing

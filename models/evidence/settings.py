@@ -70,11 +70,16 @@ class EvidenceSettings(Strict):
         None, ge=1, le=1_000,
         description="by how much errors that come together (supplier, day) shrink what a sample tells; for files that name neither",
     )  # fmt: skip
+    model_version: str = Field(
+        "",
+        max_length=200,
+        description="the version of the AI that goes live, if results of several versions are there: they are never pooled",
+    )
     label_sensitivity: Share | None = Field(
-        None, description="chance that a check finds a wrong output wrong; left out: it always does"
+        None, description="chance that a check finds a wrong output wrong; left out: assumed to be about 99.5 %"
     )
     label_specificity: Share | None = Field(
-        None, description="chance that a check finds a right output right; left out: it always does"
+        None, description="chance that a check finds a right output right; left out: assumed to be about 99.5 %"
     )
     ready: dict[Cause, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict,

@@ -115,7 +115,11 @@ def _signing(x: Figures, sign_from: float) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for key, name in rules.items():
         s = x["signed"][key]
-        failed = f"{s['failed']['value']:.0%} | {s['failed']['low']:.0%} to {s['failed']['high']:.0%}"
+        failed = (
+            f"{s['failed']['value']:.0%} | {s['failed']['low']:.0%} to {s['failed']['high']:.0%}"
+            if s["signed"]["value"]
+            else "– | –"
+        )
         yield f"| {name} | {s['signed']['value']:.0%} | {failed} | {s['brier']['value']:.3f} |"
     yield ""
 
@@ -123,12 +127,12 @@ def _signing(x: Figures, sign_from: float) -> Iterator[str]:
 def _parameters(x: Figures) -> Iterator[str]:
     yield "## Where true parameters lie in their posterior"
     yield ""
-    yield f"Among {len(x['parameters'])} figures one p-value below {1 / max(1, len(x['parameters'])):.2f} is to be expected by chance."
+    yield f"Right or not is judged with all {len(x['parameters'])} at once (Holm): the smallest p-value must stay above {0.01 / max(1, len(x['parameters'])):.4f}."
     yield ""
-    yield "| parameter | companies | mean place (0.5) | KS distance | p |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| parameter | companies | mean place (0.5) | spread (1) | KS distance | p |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for name, p in x["parameters"].items():
-        yield f"| `{name}` | {p['companies']} | {p['mean']:.2f} | {p['ks']:.3f} | {p['p']:.3f} |"
+        yield f"| `{name}` | {p['companies']} | {p['mean']:.2f} | {p['spread']:.2f} | {p['ks']:.3f} | {p['p']:.3f} |"
     yield ""
 
 
@@ -159,6 +163,9 @@ def _row(x: Figures, digits: int) -> str:
 
 
 def _short(x: Figures) -> str:
+    """A figure and its interval; a share of nothing is a dash."""
+    if x["value"] is None:
+        return "–"
     return f"{x['value']:.2f} ({x['low']:.2f} to {x['high']:.2f})"
 
 

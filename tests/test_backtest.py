@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from docs.make_backtest import FIGURES, PAGE, page
 from models import parameters
 from models.parameters import Scope
 from scenarios.validation import scoring
@@ -158,6 +159,34 @@ def test_counts_have_the_expected_shares(truth):
     assert {row["type"] for row in files["pilot"]} <= set(PILOTED)
 
 
+def test_times_follow_their_laws_and_late_ones_are_open(truth):
+    """Minutes of work: mean within 5 standard errors. Requests still open at the export are those not yet decided."""
+    sizes = Sizes(100, 100, True, 100, 100, 5_000, 50_000, 100, 100, 100)
+    files = {
+        name: list(csv.DictReader(io.StringIO(text))) for name, text in evidence(truth, sizes, np.random.default_rng(6)).items()
+    }
+    minutes = np.asarray([float(row["minutes"]) for row in files["times"] if row["step"] == "entry"])
+    mean, cv = truth.value("steps.entry.service.mean") / 60, truth.value("steps.entry.service.cv")
+    assert abs(minutes.mean() - mean) < 5 * mean * cv / np.sqrt(len(minutes))
+    days = [
+        (np.datetime64(row["decided"]) - np.datetime64(row["asked"])) / np.timedelta64(1, "D")
+        for row in files["approvals"]
+        if row["decided"]
+    ]
+    path = "steps.approve.levels.1.response"
+    median = truth.value(f"{path}.mean") / 86_400 / np.sqrt(1 + truth.value(f"{path}.cv") ** 2)
+    asked = [np.datetime64(row["asked"]) for row in files["approvals"]]
+    early = sum(a < np.datetime64("2026-10-15") for a in asked)
+    quick = sum(
+        d <= median
+        for d, row in zip(days, [r for r in files["approvals"] if r["decided"]], strict=True)
+        if row["asked"] < "2026-10-15"
+    )
+    assert abs(quick / early - 0.5) < 5 * 0.5 / np.sqrt(early)
+    assert 0 < sum(row["decided"] == "" for row in files["approvals"]) < 1_000
+    assert all(np.datetime64(row["decided"]) < np.datetime64("2026-12-01") for row in files["approvals"] if row["decided"])
+
+
 def test_kinds_outside_the_model_move_only_what_they_say():
     """Same number, other seeds: the moved numbers are at their places; a label is wrong for half of the wrong outputs."""
     found = {kind: company(0, kind, SEED) for kind in OUTSIDE}
@@ -197,3 +226,49 @@ def test_two_companies_end_to_end(tmp_path):
     assert figures["kinds"]["inside"]["companies"] == 6
     with pytest.raises(ValueError, match="other settings"):
         known_lines(file, replace(QUICK, draws=11))
+
+
+# ---------------------------------------------------------------- the page
+
+
+def made_up(kind, number):
+    """A line of a company whose nine promises come true exactly as often as stated."""
+    rng = np.random.default_rng([number, len(kind)])
+    p = np.sort(rng.random(9))
+    kept = rng.random() < p
+    targets, below = tuple(np.arange(1.0, 10.0)), {"steps.review.catch": float(rng.random())}
+    return Line(
+        "", number, kind, 8.0, 0.3, 5.0, float(rng.random()), float(rng.random()), targets, tuple(p), tuple(map(bool, kept)),
+        5.5, 0.9, True, (), 0, 5.0, 2.0, 4.0, below,
+    )  # fmt: skip
+
+
+def test_figures_of_made_up_lines():
+    lines = [made_up("inside", k) for k in range(200)]
+    figures = summary(lines, QUICK)["kinds"]["inside"]
+    assert (figures["companies"], figures["judged"]) == (200, 200)
+    assert figures["narrower"]["value"] == pytest.approx(0.5)
+    assert figures["signed"]["business_case"]["signed"]["value"] == pytest.approx(4 / 9)
+    inside = [b["kept"]["low"] - 0.02 <= b["stated"] <= b["kept"]["high"] + 0.02 for b in figures["reliability"]]
+    assert sum(inside) >= 7
+
+
+def test_refused_verdicts_are_counted_and_not_judged():
+    lines = [made_up("inside", k) for k in range(6)]
+    refused = replace(lines[0], gate=False, problems=("accuracy: R-hat",), pit=0.0)
+    figures = summary([refused, *lines[1:]], QUICK)["kinds"]["inside"]
+    assert (figures["companies"], figures["judged"], figures["reasons"]) == (6, 5, {"accuracy: R-hat": 1})
+    assert figures["pit"] == summary(lines[1:], QUICK)["kinds"]["inside"]["pit"]
+    assert "pit" not in summary(lines[:4], QUICK)["kinds"]["inside"]
+
+
+def test_the_page_is_made_of_the_figures():
+    lines = [made_up(kind, k) for kind in ("inside", *OUTSIDE) for k in range(6)]
+    text = page(json.loads(json.dumps(summary(lines, QUICK), allow_nan=False)))
+    assert all(f"| {kind} | 6 | 6 | – |" in text for kind in OUTSIDE)
+    nothing = page(summary([replace(line, p=(0.1,) * 9, naive=99.0) for line in lines], QUICK))
+    assert "– | –" in nothing
+    assert not {"nan", "None"} & set(nothing.replace("|", " ").split())
+    assert text.count("## ") == 7
+    if FIGURES.exists():
+        assert PAGE.read_text(encoding="utf-8") == page(json.loads(FIGURES.read_text(encoding="utf-8")))

@@ -268,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.fresh:
         shutil.rmtree(asked.folder, ignore_errors=True)
     lines = run(asked.folder / LINES, wanted(asked.companies, asked.outside), settings, asked.processes)
-    asked.out.write_text(json.dumps(summary(lines, settings), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    asked.out.write_text(json.dumps(summary(lines, settings), indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

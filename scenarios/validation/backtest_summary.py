@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,12 +22,25 @@ def summary(lines: Sequence[Line], settings: Settings) -> dict[str, Any]:
     """Figures by kind of company. Only companies whose verdict states a probability are judged; the others are counted."""
     kinds: tuple[Kind, ...] = (INSIDE, *OUTSIDE)
     found = {kind: [line for line in lines if line.kind == kind] for kind in kinds}
-    return {
+    figures = {
         "settings": asdict(settings) | {"key": settings.key()},
-        "targets": list(scoring.LEVELS),
+        "targets": scoring.LEVELS,
         "sign_from": SIGN_FROM,
         "kinds": {kind: _of_kind(mine) for kind, mine in found.items() if mine},
     }
+    plain: dict[str, Any] = _plain(figures)
+    return plain
+
+
+def _plain(x: Any) -> Any:
+    """The same in what JSON knows: lists for tuples, None for what is not a number (a share of nothing); six digits."""
+    if isinstance(x, Mapping):
+        return {key: _plain(value) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(value) for value in x]
+    if isinstance(x, float):
+        return round(float(x), 6) if np.isfinite(x) else None
+    return x
 
 
 def _of_kind(lines: Sequence[Line]) -> dict[str, Any]:
@@ -71,7 +84,7 @@ def _narrower(lines: Sequence[Line], chosen: Any) -> float:
 
 
 def _parameters(lines: Sequence[Line]) -> dict[str, Any]:
-    """By fitted column: companies, KS distance of the truth's place among its posterior draws, p-value, and mean place."""
+    """By fitted column: companies, KS distance of the truth's place among its posterior draws, p-value, mean place, spread (1 is right)."""
     names = sorted({name for line in lines for name in line.below})
     places = {name: [line.below[name] for line in lines if name in line.below] for name in names}
     return {name: _place(x) for name, x in places.items() if len(x) >= FEWEST}
@@ -81,4 +94,11 @@ def _place(x: Sequence[float]) -> dict[str, float]:
     from scipy.stats import kstest
 
     found = kstest(x, "uniform")
-    return {"companies": len(x), "ks": float(found.statistic), "p": float(found.pvalue), "mean": float(np.mean(x))}
+    spread = float(np.std(x) * np.sqrt(12))
+    return {
+        "companies": len(x),
+        "ks": float(found.statistic),
+        "p": float(found.pvalue),
+        "mean": float(np.mean(x)),
+        "spread": spread,
+    }

@@ -6,7 +6,7 @@ shares), so that a truth drawn from these beliefs is a truth drawn from the fits
 
 from __future__ import annotations
 
-PRIOR_MEAN_DAYS, PRIOR_SD_DAYS = 10.0, 1.0
+PRIOR_MEAN_DAYS, PRIOR_SD_DAYS = 8.5, 0.8
 """What a company's own mean of today is drawn from; wide beside the sampling error of the observed mean."""
 
 
@@ -22,15 +22,15 @@ title = "A made-up company"
 go_live = 2027-01-04
 
 [target]
-level = "7 d"
+level = "5 d"
 weeks = [5, 10]
 
 [baseline]
 observed = "OBSERVED d"
 standard_error = "ERROR d"
 [baseline.places]
-entry = { weight = 1.0, export = "date received and date of entry" }
-approve = { weight = 1.0, export = "date sent to the approver and date approved" }
+entry = { weight = 2.0, export = "date received and date of entry" }
+approve = { weight = 2.0, export = "date sent to the approver and date approved" }
 
 [run]
 warm_up_weeks = 4
@@ -98,8 +98,9 @@ of = "send_to_ai"
 team = "reviewers"
 service = { kind = "lognormal", median = "6 min", p90 = "15 min" }
 catch = { low = 0.65, likely = 0.85, high = 0.95 }
-load_slope = 0.03
+load_slope = { mean = 0.03, sd = 0.05 }
 over_reliance = 0.3
+caught = "exceptions"
 next = "errors_show"
 
 [[steps]]
@@ -136,7 +137,7 @@ team = "specialists"
 service = { kind = "lognormal", median = "15 min", p90 = "40 min" }
 resolves = { pilot = 0.85, production = { low = 0.5, likely = 0.7, high = 0.85 }, cause = "organisation" }
 limit = "3 d"
-outside = { share = 0.6, time = { kind = "lognormal", mean = { low = "3 d", likely = "5 d", high = "8 d" }, cv = 1.0 } }
+outside = { share = 0.6, time = { kind = "lognormal", mean = { low = "4 d", likely = "5 d", high = "6.5 d" }, cv = 1.0 } }
 [[steps.levels]]
 team = "lead"
 service = { kind = "lognormal", median = "20 min", p90 = "60 min" }

@@ -180,7 +180,7 @@ def combinations(setup: Setup) -> tuple[Floats, Floats]:
     """Effect of each combination of defects at the middle, (combinations,); their weights, (2, types, combinations)."""
     q = setup.defects
     share = q.known + q.uncertain / (1 + np.exp(-q.mean))
-    has = np.asarray(list(product((0.0, 1.0), repeat=len(q.names)))).reshape(-1, len(q.names))
+    has = np.asarray(list(product((0.0, 1.0), repeat=len(q.names)))).reshape(2 ** len(q.names), len(q.names))
     weights = np.prod(np.where(has > 0, share[:, :, None, :], 1 - share[:, :, None, :]), axis=-1)
     return has @ q.effect[:, 0], weights
 

@@ -9,6 +9,7 @@ from scenarios.files import LoadedCase, load
 from scenarios.posterior_file import FILE
 from scenarios.problems import CaseError, Problem
 from scenarios.report import learned_report as r
+from scenarios.report.accuracy_report import accuracy_sections
 from scenarios.report.sections import Section
 from scenarios.study import Means
 from scenarios.study.one_at_a_time import moves
@@ -22,7 +23,7 @@ def report_of(folder: Path, seed: int, means: Means, draws: int, simulate: bool)
     posterior = loaded.case.posterior
     if posterior is None:
         raise CaseError(str(folder), [Problem("E905", FILE, "nothing was fitted yet", f"pilotproof fit {folder}")])
-    found = [r.contraction_section(loaded.case, posterior)]
+    found = [*accuracy_sections(loaded.case, posterior), r.contraction_section(loaded.case, posterior)]
     if simulate:
         found += _simulated(loaded, seed, means, draws)
     predictive = r.predictive_section(posterior)

@@ -73,6 +73,19 @@ def test_fits_without_a_sampler_are_calibrated(name):
     assert found.rejected == ()
 
 
+@pytest.mark.slow
+def test_accuracy_is_calibrated():
+    """20 fits at full length. They find a posterior that is shifted by 1.1 of its standard deviations or more; `make sbc` runs 200."""
+    (model,) = [m for m in MODELS if m.name == "accuracy"]
+    found = calibrate(model, 20)
+    assert found.passed_gate >= 18
+    assert found.rejected == ()
+    assert found.detectable < 1.5
+    for q in found.quantities:
+        assert abs(q.covered_50 - 0.5) < 4 * q.error_50
+        assert q.covered_90 > 0.9 - 4 * q.error_90
+
+
 def test_results_are_kept_beside_each_other(tmp_path):
     out = tmp_path / "sbc.json"
     out.write_text('{"times": {"fits": 3}}')

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evidence.accuracy_counts import AccuracyCounts, DesignEffect, Group
 from models.evidence.daily_arrivals import DailyArrivals
 from models.evidence.duration_cells import Cell, Spans, reduce
 from models.evidence.share_cells import Count
-from models.fits import arrivals
+from models.fits import accuracy, arrivals
+from models.fits.accuracy import Unknowns
+from models.fits.accuracy_setup import SURE_LABELS, Setup, set_up
 from models.fits.catch import Reviews
 from models.fits.catch import posterior as catch_posterior
 from models.fits.durations import CellPrior, Prepared, sample_cells
@@ -23,6 +27,8 @@ from models.fits.seam import Sampling
 from models.fits.shares import Belief, by_type, spread_scale
 from models.posterior import Diagnostic
 from models.priors import Prior
+from models.schema import Ai
+from scenarios.files import load
 
 Floats = NDArray[np.float64]
 Truth = Mapping[str, Floats]
@@ -147,7 +153,8 @@ def shares_fit(data: tuple[Count, ...], sampling: Sampling) -> Fitted:
 def ranks(truth: Truth, draws: Mapping[str, Floats], thinned: int = 99) -> dict[str, NDArray[np.int64]]:
     """How many of `thinned` evenly spaced draws lie below the truth, by quantity, shaped as the truth."""
     found = {}
-    for name, value in truth.items():
+    for name in draws:
+        value = truth[name]
         rows = np.linspace(0, len(draws[name]) - 1, thinned).astype(np.int64)
         found[name] = (draws[name][rows] < value).sum(axis=0)
     return found
@@ -179,3 +186,77 @@ def catch_fit(data: Reviews, sampling: Sampling) -> Fitted:
     rng = np.random.default_rng(sampling.seed)
     logit, slope = catch_posterior(data, CATCH_PRIOR, SLOPE_PRIOR).draws(sampling.chains * sampling.draws, rng)
     return {"catch": logit, "slope": slope}, ()
+
+
+# -- accuracy
+
+ACCURACY_GROUPS = (
+    ("pilot", "po_standard", 300), ("pilot", "non_po", 80), ("production", "po_standard", 200), ("production", "non_po", 60),
+    ("production", "po_complex", 40),
+)  # fmt: skip
+"""Environment, type and cases of each group; the fourth type is never seen."""
+
+
+@lru_cache(maxsize=1)
+def accuracy_setup() -> Setup:
+    """The default scenario without data defects, its labels uncertain."""
+    case = load("invoice_processing").case
+    steps = [
+        Ai.model_validate({**s.model_dump(exclude_unset=True), "quality": {}}) if isinstance(s, Ai) else s for s in case.steps
+    ]
+    plain = case.model_copy(update={"steps": steps})
+    step = next(s for s in plain.steps if isinstance(s, Ai))
+    return set_up(plain, step, accuracy_counts(np.ones((len(ACCURACY_GROUPS), 4))), (SURE_LABELS, SURE_LABELS), {})
+
+
+def accuracy_counts(quads: Floats) -> AccuracyCounts:
+    """Counts of the groups: accepted and right, referred and right, accepted and wrong, referred and wrong; shape (groups, 4)."""
+    groups = tuple(Group("pilot" if e == "pilot" else "production", kind) for e, kind, _ in ACCURACY_GROUPS)
+    n, right = len(groups), quads[:, :2].sum(axis=1)
+    none, one = np.full(n, -1), DesignEffect(1.0, "independent")
+    return AccuracyCounts(
+        groups, (), (), np.arange(n), none, none, right, quads[:, 2:].sum(axis=1), quads.sum(axis=1), right, quads,
+        np.zeros((n, 2)), np.zeros((n, 2)), {}, {"pilot": one, "production": one},
+    )  # fmt: skip
+
+
+def accuracy_quantities(unknowns: Unknowns) -> dict[str, Floats]:
+    """What is ranked, shape (rows,) or (rows, types)."""
+    setup = accuracy_setup()
+    p = accuracy.by_type(setup, unknowns)
+    number = {name: unknowns.number[:, i] for i, name in enumerate(("level", "shift", "penalty", "accept_right", "accept_wrong"))}
+    return {
+        **number, "type spread": unknowns.spread[:, 0], "live headline": (setup.live_mix * p[:, 1]).sum(axis=1),
+        "live, most cases": p[:, 1, 0], "live, never seen": p[:, 1, 3],
+    }  # fmt: skip
+
+
+def accuracy_prior(rng: np.random.Generator) -> Truth:
+    """One draw of the quantities, and of the unknowns behind them (names that begin with _)."""
+    z = rng.standard_normal((1, 7)), rng.standard_normal((1, 2)), rng.standard_normal((1, 2, 4))
+    known = {name: x[0] for name, x in accuracy_quantities(Unknowns.of(accuracy_setup(), *z)).items()}
+    return {**known, "_number": z[0], "_spread": z[1], "_type": z[2]}
+
+
+def accuracy_data(rng: np.random.Generator, truth: Truth) -> AccuracyCounts:
+    """Labelled and accepted cases of every group."""
+    setup = accuracy_setup()
+    unknowns = Unknowns.of(setup, truth["_number"], truth["_spread"], truth["_type"])
+    p = accuracy.by_type(setup, unknowns)[0]
+    right, wrong, sensitivity, specificity = (1 / (1 + np.exp(-unknowns.number[0, i])) for i in range(3, 7))
+    quads = []
+    for environment, kind, cases in ACCURACY_GROUPS:
+        chance = p[int(environment == "production"), setup.types.index(kind)]
+        sound = rng.random(cases) < chance
+        taken = rng.random(cases) < np.where(sound, right, wrong)
+        label = rng.random(cases) < np.where(sound, specificity, 1 - sensitivity)
+        quads.append([(taken & label).sum(), (~taken & label).sum(), (taken & ~label).sum(), (~taken & ~label).sum()])
+    return accuracy_counts(np.asarray(quads, dtype=np.float64))
+
+
+def accuracy_fit(data: AccuracyCounts, sampling: Sampling) -> Fitted:
+    """Draws of the same quantities."""
+    setup = accuracy_setup()
+    found = accuracy.sample(setup, data, sampling)
+    unknowns = Unknowns.of(setup, *(found.values[name] for name in ("number_z", "spread_z", "type_z")))
+    return accuracy_quantities(unknowns), found.diagnostics

@@ -44,6 +44,7 @@ class Calibrated:
 
 
 MODELS: tuple[Calibrated, ...] = (
+    Calibrated("accuracy", c.accuracy_prior, c.accuracy_data, c.accuracy_fit),
     Calibrated("times", c.times_prior, c.times_data, c.times_fit),
     Calibrated("volumes", c.volume_prior, c.volume_data, c.volume_fit),
     Calibrated("shares", c.shares_prior, c.shares_data, c.shares_fit),

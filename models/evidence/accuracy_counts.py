@@ -196,7 +196,9 @@ def _check(place: str, tried: float, right: float, accepted: float, accepted_rig
     if accepted_right > min(accepted, right):
         raise UnusableEvidenceError(f"{place}: more accepted and right ({accepted_right:g}) than accepted or than right")
     if accepted - accepted_right > tried - right:
-        raise UnusableEvidenceError(f"{place}: more accepted and wrong ({accepted - accepted_right:g}) than wrong ({tried - right:g})")
+        raise UnusableEvidenceError(
+            f"{place}: more accepted and wrong ({accepted - accepted_right:g}) than wrong ({tried - right:g})"
+        )
 
 
 def _refuse_unclear_selection(rows: Sequence[_Row], checked: Mapping[Environment, Checked]) -> None:
@@ -219,7 +221,9 @@ def _audits(table: Table, step: str, only: bool) -> Iterator[tuple[Group, str, f
         if wrong[i] > audited[i]:
             raise UnusableEvidenceError(f"{table.file}, line {line}: more wrong ({wrong[i]:g}) than audited ({audited[i]:g})")
         if audited[i] > accepted[i]:
-            raise UnusableEvidenceError(f"{table.file}, line {line}: more audited ({audited[i]:g}) than accepted ({accepted[i]:g})")
+            raise UnusableEvidenceError(
+                f"{table.file}, line {line}: more audited ({audited[i]:g}) than accepted ({accepted[i]:g})"
+            )
         environment: Environment = "pilot" if places[i] == "pilot" else "production"
         yield Group(environment, str(kinds[i])), str(clusters[i]), float(audited[i] - wrong[i]), float(wrong[i])
 

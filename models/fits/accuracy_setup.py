@@ -221,4 +221,9 @@ def _acceptance(step: schema.Ai, accuracy: Uncertain) -> tuple[Prior, Prior]:
 
 def _chance_prior(chance: Floats, usual_width: bool) -> Prior:
     x = to_scale(np.clip(chance, 1e-3, 1 - 1e-3), "logit")
-    return Prior(float(x.mean()), 1.0 if usual_width else max(float(x.std()), 0.1), "logit", "coverage and accepted errors of the case file")
+    return Prior(
+        float(x.mean()),
+        1.0 if usual_width else max(float(x.std()), 0.1),
+        "logit",
+        "coverage and accepted errors of the case file",
+    )

@@ -42,7 +42,7 @@ LIMITS = """\
 
 def page(figures: Figures) -> str:
     """The whole page."""
-    kinds: Figures = figures["kinds"]
+    kinds: Figures = {kind: figures["kinds"][kind] for kind in (INSIDE, *OUTSIDE) if kind in figures["kinds"]}
     inside = kinds[INSIDE]
     lines = [HEAD, *_companies(kinds)]
     if "pit" in inside:
@@ -59,6 +59,8 @@ def _companies(kinds: Figures) -> Iterator[str]:
     for kind, x in kinds.items():
         why = ", ".join(f"{name}: {n}" for name, n in x["reasons"].items()) or "–"
         yield f"| {kind} | {x['companies']} | {x['judged']} | {why} |"
+    yield ""
+    yield "Kinds with fewer than five judged companies are counted only; with fewer than about a hundred the figures below are a first look."
     yield ""
     yield "A verdict whose fits fail a check of convergence, or that cannot reproduce today's result, states no probability; it is not judged below."
     yield ""

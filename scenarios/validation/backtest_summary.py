@@ -23,7 +23,7 @@ def summary(lines: Sequence[Line], settings: Settings) -> dict[str, Any]:
     kinds: tuple[Kind, ...] = (INSIDE, *OUTSIDE)
     found = {kind: [line for line in lines if line.kind == kind] for kind in kinds}
     figures = {
-        "settings": asdict(settings) | {"key": settings.key()},
+        "settings": asdict(settings) | {"key": lines[0].settings if lines else settings.key()},
         "targets": scoring.LEVELS,
         "sign_from": SIGN_FROM,
         "kinds": {kind: _of_kind(mine) for kind, mine in found.items() if mine},

@@ -400,8 +400,8 @@ FAULTS = (
     Fault(
         "headcount of the week before",
         "futures",
-        "heads[np.minimum(week, len(heads) - 1)]",
-        "heads[np.minimum(np.maximum(week - 1, 0), len(heads) - 1)]",
+        "mine[np.minimum(week, len(mine) - 1)]",
+        "mine[np.minimum(np.maximum(week - 1, 0), len(mine) - 1)]",
         f"{EXACT}::test_headcount_by_week_holds_from_monday_midnight_and_its_last_column_for_ever",
     ),
     Fault(
@@ -490,13 +490,6 @@ FAULTS = (
         "if u >= total:",
         f"{EXACT}::test_e11_an_accuracy_of_0_or_1_is_never_or_always_right",
         (1.0, 0),
-    ),
-    Fault(
-        "rows before go-live taken as unchanged although branches may have marked them",
-        "compiled_engine",
-        "self.space.rows_of is known and not packed.forks",
-        "self.space.rows_of is known",
-        "test_prefix::test_rows_of_branches_under_way_at_go_live_are_taken_anew_by_every_arm",
     ),
     Fault(
         "seed shared by replications",

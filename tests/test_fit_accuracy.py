@@ -206,6 +206,24 @@ def test_labels_that_are_sometimes_wrong_widen_what_is_known():
     assert unsure[:, 0, 0].std() > 1.3 * sure[:, 0, 0].std()
 
 
+def test_what_only_referred_outputs_show_is_corrected():
+    """90 % right; 85 % of the right and 12 % of the wrong are accepted, so that of the referred ones only 61 % are right. With audits of
+    accepted outputs the accuracy of all is found again, once the settings say what was checked; unsaid, the file is refused."""
+    referred = 0.9 * 0.15 / (0.9 * 0.15 + 0.1 * 0.88)
+    tables = {
+        "pilot": table("pilot", tried=[2_000], right=[1_800], accepted=[1_554], accepted_right=[1_530]),
+        "production": table("production", tried=[1_000], right=[round(1_000 * referred)], accepted=[0]),
+        "audit": table("audit", environment=["production"], accepted=[3_000], audited=[600], wrong=[9]),
+    }
+    with pytest.raises(UnusableEvidenceError, match=r"none of the checked cases of production.*checked = \{ production"):
+        fit.fit(shipped("invoice_processing"), tables, PLAIN, Sampling(1))
+    about = EvidenceSettings.model_validate({**PLAIN.model_dump(exclude_unset=True), "checked": {"production": "referred"}})
+    made = fit.fit(shipped("invoice_processing"), tables, about, Sampling(2).preview())
+    accuracy, mix = made.reported[f"{AI}: accuracy"][:, 1], made.reported[f"{AI}: mix"][1]
+    live = accuracy @ mix
+    assert abs(live.mean() - 0.9) < 3 * live.std() < 0.08
+
+
 def test_versions_are_not_pooled():
     two = {"pilot": table("pilot", model_version=["v1", "v2"], tried=[100, 50], right=[92, 40])}
     with pytest.raises(UnusableEvidenceError, match=r"v1: 100 cases, v2: 50 cases"):

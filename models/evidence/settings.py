@@ -81,6 +81,10 @@ class EvidenceSettings(Strict):
     label_specificity: Share | None = Field(
         None, description="chance that a check finds a right output right; left out: assumed to be about 99.5 %"
     )
+    checked: dict[Literal["pilot", "production"], Literal["all", "referred"]] = Field(
+        default_factory=dict,
+        description="which outputs were checked: all alike, or only those referred to a person; needed if none of them was accepted",
+    )
     ready: dict[Cause, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict,
         description="cause -> how probable it was, before the readiness checks, that it is under control; left out: not at all",

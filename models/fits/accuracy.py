@@ -21,6 +21,7 @@ from models import schema
 from models.evidence.accuracy_counts import (
     ENVIRONMENTS,
     AccuracyCounts,
+    Checked,
     DesignEffect,
     Environment,
     EvidenceError,
@@ -133,7 +134,8 @@ def counted(case: schema.CaseFile, step: schema.Ai, tables: list[Table], about: 
     """Counts of one AI step with the design effects that hold where no clusters are named. Raises EvidenceError."""
     correlation = step.cluster_correlation.in_arm("pilot").uncertain().median
     elicited = {e: elicited_effect(case, step, tables, about, e, correlation) for e in ENVIRONMENTS}
-    return count_results(tables, step.id, only, about.model_version or None, elicited, {}, correlation)
+    checked: Mapping[Environment, Checked] = about.checked
+    return count_results(tables, step.id, only, about.model_version or None, elicited, checked, correlation)
 
 
 def elicited_effect(

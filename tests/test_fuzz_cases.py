@@ -76,6 +76,8 @@ def damaged(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
             old = parent[path[-1]]
         except (KeyError, IndexError, TypeError):
             continue
+        if not isinstance(parent, dict | list):
+            continue  # earlier damage put a text here, which has places too
         _damage(draw, data, PATHS[name], parent, path[-1], old)
     return name, data
 

@@ -4,6 +4,10 @@ logit of accuracy without data defects: in the pilot level + type + scope penalt
 shift. Defects add their effects; a group of cases is a mix of types and combinations of defects, averaged over as the simulator does.
 Right outputs are labelled right with probability `specificity`, wrong ones wrong with `sensitivity`. P(accepted | right) and
 P(accepted | wrong) are one pair for all, as one threshold is. Counts are effective: divided by their design effect before.
+
+What the sampler moves is chosen for its ease, the model stays the same. Results fix the sum of the level and the most frequent type's
+own effect, not the two apart: that sum is one variable, a rotation of the pair by an angle that the spread sets (two independent
+standard normals stay such). Spreads have a sign, which the types' effects take along: no wall at 0 to creep along.
 """
 
 from __future__ import annotations
@@ -44,13 +48,13 @@ def empty(size: Size) -> dict[str, Any]:
 
     numbers: mean and sd, (2, 7) · spreads: half-normal scales · offsets: (3, 2, types) mean, own width, whether the width is its own ·
     effects: logit of each combination of defects · weights: (groups, 2 · types · combinations) · cases: (groups, 2) right, wrong ·
-    accepted: (groups, 4) accepted and right, referred and right, accepted and wrong, referred and wrong · accepted_only: (groups, 2) ·
+    anchors: (2, types), 1 at the most frequent type in the pilot, and live · accepted: (groups, 4) accepted and right, referred and right, accepted and wrong, referred and wrong · accepted_only: (groups, 2) ·
     audited: (groups, 2) right, wrong
     """
     groups = size.groups
     return {
         "numbers": np.stack([np.zeros(len(NUMBERS)), np.ones(len(NUMBERS))]), "spreads": np.ones(2), "offsets": np.zeros((3, 2, size.types)),
-        "unpiloted": np.zeros(size.types), "effects": np.zeros(size.combinations),
+        "unpiloted": np.zeros(size.types), "anchors": np.zeros((2, size.types)), "effects": np.zeros(size.combinations),
         "weights": np.full((groups, 2 * size.types * size.combinations), 1.0 / (2 * size.types * size.combinations)),
         "referred": np.zeros(groups), "cases": np.zeros((groups, 2)), "accepted": np.zeros((groups, 4)),
         "accepted_only": np.zeros((groups, 2)), "audited": np.zeros((groups, 2)),
@@ -70,15 +74,33 @@ def _model(size: Size) -> Any:
     }
     with pm.Model(coords=coords) as built:
         d = {name: pm.Data(name, value) for name, value in empty(size).items()}
-        number = d["numbers"][0] + d["numbers"][1] * pm.Normal("number_z", dims="number")
-        spread = d["spreads"] * pm.HalfNormal("spread_z", dims="spread")
         mean, width, own = d["offsets"][0], d["offsets"][1], d["offsets"][2]
-        by_type = mean + (own * width + (1 - own) * spread[:, None]) * pm.Normal("type_z", dims=("environment", "type"))
+        signed = pm.Normal("signed_spread", dims="spread")
+        wide = own * width + (1 - own) * (d["spreads"] * signed)[:, None]
+        number_z, type_z = _rotated(pt, d, wide, pm.Normal("moved_number", dims="number"), pm.Normal("moved_type", dims=("environment", "type")))
+        number = d["numbers"][0] + d["numbers"][1] * number_z
+        by_type = mean + wide * type_z
+        pm.Deterministic("number_z", number_z)
+        pm.Deterministic("spread_z", abs(signed))
+        pm.Deterministic("type_z", type_z * (own + (1 - own) * pt.sgn(signed)[:, None]))
         pilot = number[0] + by_type[0] + number[2] * d["unpiloted"]
         logit = pt.stack([pilot, pilot + number[1] + by_type[1]])
         p = pt.dot(d["weights"], pm.math.sigmoid(logit[:, :, None] + d["effects"]).flatten())
         pm.Potential("results", _log_likelihood(pt, p, pm.math.sigmoid(number[3:]), d))
     return built
+
+
+def _rotated(pt: Any, d: Any, wide: Any, number: Any, by_type: Any) -> tuple[Any, Any]:
+    """Standard normal variables of the numbers and of the types. In each environment the anchor's is turned with the level (the shift)."""
+    anchors = d["anchors"]
+    sd, of_anchor = d["numbers"][1][:2], (anchors * wide).sum(axis=1)
+    length = pt.sqrt(sd**2 + of_anchor**2 + TINY)
+    cosine, sine = (sd + TINY) / length, of_anchor / length
+    anchored, used = (anchors * by_type).sum(axis=1), anchors.sum(axis=1)
+    turned = number[:2] * cosine - anchored * sine
+    other = number[:2] * sine + anchored * cosine
+    numbers = pt.concatenate([used * turned + (1 - used) * number[:2], number[2:]])
+    return numbers, by_type * (1 - anchors) + anchors * other[:, None]
 
 
 def _log_likelihood(pt: Any, p: Any, chances: Any, d: Any) -> Any:

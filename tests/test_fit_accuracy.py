@@ -108,7 +108,7 @@ def test_the_simulator_computes_the_accuracy_that_was_fitted():
 
 def setup_of(plain: CaseFile, step: Ai) -> Setup:
     tables = list(results().values())
-    return set_up(plain, step, fit.counted(plain, step, tables, PLAIN, True), fit.labels(PLAIN), {})
+    return set_up(plain, step, fit.counted(plain, step, tables, PLAIN, True), fit.labels(PLAIN))
 
 
 # ---------------------------------------------------------------- oracles
@@ -118,9 +118,8 @@ def log_posterior(setup: Setup, z: np.ndarray, tables: dict) -> np.ndarray:
     """Of standard normal unknowns, shape (chains, …): written anew from the model's description, types without defects."""
     number, spread, by_type = z[:, :7], np.abs(z[:, 7:9]), z[:, 9:].reshape(len(z), 2, 4)
     log = -0.5 * np.square(z).sum(axis=1)
-    priors = setup.numbers[:7]
-    mu, shift, penalty = (priors[i].mean + priors[i].sd * number[:, i] for i in range(3))
-    se, sp = (expit(priors[i].mean + priors[i].sd * number[:, i]) for i in (5, 6))
+    mu, shift, penalty = (p.mean + p.sd * number[:, i] for i, p in enumerate((setup.level, setup.shift, setup.penalty)))
+    se, sp = (expit(p.mean + p.sd * number[:, i]) for i, p in ((5, setup.sensitivity), (6, setup.specificity)))
     for k, name in enumerate(setup.types):
         pilot = mu + 0.75 * spread[:, 0] * by_type[:, 0, k] + penalty * (0.0 if setup.piloted[k] else 1.0)
         live = pilot + shift + 0.5 * spread[:, 1] * by_type[:, 1, k]
@@ -171,7 +170,7 @@ def test_rows_and_counts_say_the_same():
     data = []
     for tables in (counted, rows):
         counts = fit.counted(plain, step, list(tables.values()), PLAIN, True)
-        setup = set_up(plain, step, counts, fit.labels(PLAIN), {})
+        setup = set_up(plain, step, counts, fit.labels(PLAIN))
         data.append(fit.data(setup, counts, fit.size_of(setup, counts)))
     assert all(np.array_equal(data[0][name], data[1][name]) for name in data[0])
 

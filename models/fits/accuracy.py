@@ -57,9 +57,9 @@ class Unknowns:
     @classmethod
     def of(cls, setup: Setup, number_z: Floats, spread_z: Floats, type_z: Floats) -> Unknowns:
         """From the standard normal variables of the model (or of its prior)."""
-        priors, types = numbers(setup), len(setup.types)
-        number = np.asarray([p.mean for p in priors]) + np.asarray([p.sd for p in priors]) * number_z
-        spread = setup.spreads[:2] * np.abs(spread_z)
+        types = len(setup.types)
+        number = setup.mean + number_z @ setup.scale.T
+        spread = setup.spreads * np.abs(spread_z)
         mean, width, own = np.stack([setup.type_effect.stacked, setup.type_shift.stacked], axis=1)
         return cls(number, mean + (own * width + (1 - own) * spread[:, :, None]) * type_z[:, :, :types], spread)
 
@@ -67,11 +67,6 @@ class Unknowns:
         """Without defects, (rows, 2, types): in the pilot, live."""
         pilot = self.number[:, :1] + self.by_type[:, 0] + self.number[:, 2:3] * ~setup.piloted
         return np.stack([pilot, pilot + self.number[:, 1:2] + self.by_type[:, 1]], axis=1)
-
-
-def numbers(setup: Setup) -> tuple[Prior, ...]:
-    """Priors of the single numbers, in the order of `accuracy_graph.NUMBERS`."""
-    return setup.numbers[: len(NUMBERS)]
 
 
 def fit(
@@ -116,7 +111,7 @@ def _fit_step(
         raise UnusableEvidenceError(str(error)) from None
     if not counts.groups:
         return None
-    setup = set_up(case, step, counts, labels(about), {})
+    setup = set_up(case, step, counts, labels(about))
     return _result(setup, counts, sample(setup, counts, sampling, stop), sampling, tables)
 
 
@@ -226,9 +221,9 @@ def size_of(setup: Setup, counts: AccuracyCounts) -> Size:
 def data(setup: Setup, counts: AccuracyCounts, size: Size) -> dict[str, Any]:
     """The model's data by name, padded to its size."""
     found = empty(size)
-    priors, types, n = numbers(setup), len(setup.types), len(counts.groups)
-    found["numbers"] = np.asarray([[p.mean for p in priors], [p.sd for p in priors]])
-    found["spreads"] = setup.spreads[:2]
+    types, n = len(setup.types), len(counts.groups)
+    found["numbers"], found["scale"] = setup.mean, setup.scale
+    found["spreads"] = setup.spreads
     found["offsets"][:, :, :types] = np.stack([setup.type_effect.stacked, setup.type_shift.stacked], axis=1)
     found["unpiloted"][:types] = ~setup.piloted
     found["anchors"][:, :types] = anchors(setup, counts)

@@ -46,14 +46,14 @@ def compiled(size: Size) -> Compiled:
 def empty(size: Size) -> dict[str, Any]:
     """The model's data, without any case: names and shapes.
 
-    numbers: mean and sd, (2, 7) · spreads: half-normal scales · offsets: (3, 2, types) mean, own width, whether the width is its own ·
+    numbers: means, (7,) · scale: of seven standard normals, (7, 7) · spreads: half-normal scales · offsets: (3, 2, types) mean, own width, whether the width is its own ·
     effects: logit of each combination of defects · weights: (groups, 2 · types · combinations) · cases: (groups, 2) right, wrong ·
     anchors: (2, types), 1 at the most frequent type in the pilot, and live · accepted: (groups, 4) accepted and right, referred and right, accepted and wrong, referred and wrong · accepted_only: (groups, 2) ·
     audited: (groups, 2) right, wrong
     """
     groups = size.groups
     return {
-        "numbers": np.stack([np.zeros(len(NUMBERS)), np.ones(len(NUMBERS))]), "spreads": np.ones(2), "offsets": np.zeros((3, 2, size.types)),
+        "numbers": np.zeros(len(NUMBERS)), "scale": np.eye(len(NUMBERS)), "spreads": np.ones(2), "offsets": np.zeros((3, 2, size.types)),
         "unpiloted": np.zeros(size.types), "anchors": np.zeros((2, size.types)), "effects": np.zeros(size.combinations),
         "weights": np.full((groups, 2 * size.types * size.combinations), 1.0 / (2 * size.types * size.combinations)),
         "referred": np.zeros(groups), "cases": np.zeros((groups, 2)), "accepted": np.zeros((groups, 4)),
@@ -77,8 +77,10 @@ def _model(size: Size) -> Any:
         mean, width, own = d["offsets"][0], d["offsets"][1], d["offsets"][2]
         signed = pm.Normal("signed_spread", dims="spread")
         wide = own * width + (1 - own) * (d["spreads"] * signed)[:, None]
-        number_z, type_z = _rotated(pt, d, wide, pm.Normal("moved_number", dims="number"), pm.Normal("moved_type", dims=("environment", "type")))
-        number = d["numbers"][0] + d["numbers"][1] * number_z
+        number_z, type_z = _rotated(
+            pt, d, wide, pm.Normal("moved_number", dims="number"), pm.Normal("moved_type", dims=("environment", "type"))
+        )
+        number = d["numbers"] + pt.dot(d["scale"], number_z)
         by_type = mean + wide * type_z
         pm.Deterministic("number_z", number_z)
         pm.Deterministic("spread_z", abs(signed))
@@ -93,7 +95,7 @@ def _model(size: Size) -> Any:
 def _rotated(pt: Any, d: Any, wide: Any, number: Any, by_type: Any) -> tuple[Any, Any]:
     """Standard normal variables of the numbers and of the types. In each environment the anchor's is turned with the level (the shift)."""
     anchors = d["anchors"]
-    sd, of_anchor = d["numbers"][1][:2], (anchors * wide).sum(axis=1)
+    sd, of_anchor = pt.diag(d["scale"])[:2], (anchors * wide).sum(axis=1)
     length = pt.sqrt(sd**2 + of_anchor**2 + TINY)
     cosine, sine = (sd + TINY) / length, of_anchor / length
     anchored, used = (anchors * by_type).sum(axis=1), anchors.sum(axis=1)

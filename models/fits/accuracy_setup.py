@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from models import schema
 from models.evidence.accuracy_counts import AccuracyCounts
-from models.fits import clustering
 from models.priors import Prior, Scale, prior_of, to_scale
 from models.schema import Arm, Parameter
 from models.uncertainty import Uncertain
@@ -19,7 +18,8 @@ Floats = NDArray[np.float64]
 SPREAD_OF_TYPES = 0.75
 """Scale of the half-normal that holds the spread of types, logit."""
 SPREAD_OF_SHIFTS = 0.5
-SPREAD_OF_DAYS = 0.3
+NARROWEST, USUAL_WIDTH = 0.1, 1.0
+"""Of the logits of acceptance: the least, and where the case file has a plain value or counts."""
 SURE_LABELS = Prior(float(to_scale(0.995, "logit")), 0.5, "logit", "labels are taken to be right in about 99.5 % of cases")
 ARMS: tuple[Arm, Arm] = ("pilot", "production")
 _MANY = (np.arange(2_000) + 0.5) / 2_000
@@ -57,6 +57,14 @@ class Defects:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Acceptance:
+    """logits of P(accepted given right) and P(accepted given wrong): mean (2,) + scale (2, 3) · (z of the level, of the first, of the second)."""
+
+    mean: Floats
+    scale: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Setup:
     """All that the model needs beside the counts. `pilot_mix`, `live_mix`: weights of types at their middle values, sum 1."""
 
@@ -72,24 +80,29 @@ class Setup:
     type_shift: Offsets
     penalty: Prior
     defects: Defects
-    accept_right: Prior
-    accept_wrong: Prior
+    acceptance: Acceptance
     sensitivity: Prior
     specificity: Prior
-    cluster_spread: Prior
     has_live: bool
-    has_live_unpiloted: bool
 
     @property
-    def numbers(self) -> tuple[Prior, ...]:
-        """Priors of the single numbers, in the order of `accuracy_model.NUMBERS`."""
-        chances = (self.accept_right, self.accept_wrong, self.sensitivity, self.specificity)
-        return (self.level, self.shift, self.penalty, *chances, self.cluster_spread)
+    def mean(self) -> Floats:
+        """Prior means of the single numbers, in the order of `accuracy_graph.NUMBERS`, shape (7,)."""
+        level, shift, penalty = (p.mean for p in (self.level, self.shift, self.penalty))
+        return np.asarray([level, shift, penalty, *self.acceptance.mean, self.sensitivity.mean, self.specificity.mean])
+
+    @property
+    def scale(self) -> Floats:
+        """What turns seven standard normals into the numbers' deviations from their means, (7, 7): diagonal but for acceptance."""
+        level, shift, penalty = (p.sd for p in (self.level, self.shift, self.penalty))
+        found = np.diag([level, shift, penalty, 0.0, 0.0, self.sensitivity.sd, self.specificity.sd])
+        found[3:5, [0, 3, 4]] = self.acceptance.scale
+        return found
 
     @property
     def spreads(self) -> Floats:
-        """Scales of the half-normals of types, shifts, days. Without live results types are not given shifts of their own."""
-        return np.asarray([SPREAD_OF_TYPES, SPREAD_OF_SHIFTS if self.has_live else 0.0, SPREAD_OF_DAYS])
+        """Scales of the half-normals of types and shifts. Without live results types are not given shifts of their own."""
+        return np.asarray([SPREAD_OF_TYPES, SPREAD_OF_SHIFTS if self.has_live else 0.0])
 
 
 def set_up(
@@ -97,16 +110,14 @@ def set_up(
     step: schema.Ai,
     counts: AccuracyCounts,
     labels: tuple[Prior, Prior],
-    given: Mapping[str, Floats],
 ) -> Setup:
-    """The set-up of one AI step. `labels`: chance that a wrong output is found wrong (sensitivity), and that a right one is found right (specificity) · `given`: columns of other fits, in place of beliefs."""
+    """The set-up of one AI step. `labels`: chance that a wrong output is found wrong (sensitivity), a right one right (specificity)."""
     types = tuple(case.types)
     piloted = np.asarray([t.piloted for t in case.types.values()])
-    shares = {arm: _shares(case, arm, given) for arm in ARMS}
+    shares = {arm: _shares(case, arm) for arm in ARMS}
     live, unpiloted = _live(counts, types, piloted)
     accuracy = case_accuracy_belief(step)
     level = prior_of(accuracy, "logit", 2.0, 1.0)
-    right, wrong = _acceptance(step, accuracy)
     return Setup(
         case, step, types, piloted,
         _normalised(shares["pilot"] * piloted), _normalised(shares["production"]),
@@ -115,10 +126,8 @@ def set_up(
         _moved(step.shift, -0.3, 0.7, live),
         _offsets(step.type_shift, types, "production"),
         _moved(step.scope_penalty, -0.5, 0.5, unpiloted),
-        _defects(step, types, given),
-        right, wrong, *labels,
-        clustering.spread_prior(step.cluster_correlation.in_arm("pilot").uncertain(), float(1 / (1 + np.exp(-level.mean)))),
-        live, unpiloted,
+        _defects(step, types),
+        _acceptance(step, accuracy, level), *labels, live,
     )  # fmt: skip
 
 
@@ -142,19 +151,13 @@ def _live(counts: AccuracyCounts, types: tuple[str, ...], piloted: NDArray[np.bo
     return bool(live), any(t == "" or not piloted[types.index(t)] for t in live) and not piloted.all()
 
 
-def _shares(case: schema.CaseFile, arm: Arm, given: Mapping[str, Floats]) -> Floats:
-    return np.asarray([middle(spec.share, f"types.{t}.share", arm, given) for t, spec in case.types.items()])
+def _shares(case: schema.CaseFile, arm: Arm) -> Floats:
+    return np.asarray([middle(spec.share, arm) for spec in case.types.values()])
 
 
-def middle(parameter: Parameter, path: str, arm: Arm, given: Mapping[str, Floats]) -> float:
-    """The middle value of a parameter in an arm: of another fit's draws if there are any, else of the belief."""
-    known = given_in(path, arm, given)
-    return parameter.in_arm(arm).uncertain().median if known is None else float(np.median(known))
-
-
-def given_in(path: str, arm: Arm, given: Mapping[str, Floats]) -> Floats | None:
-    """Another fit's draws of a parameter in an arm, if there are any."""
-    return given.get(f"{path}@{arm}", given.get(path))
+def middle(parameter: Parameter, arm: Arm) -> float:
+    """The middle value of a parameter in an arm."""
+    return parameter.in_arm(arm).uncertain().median
 
 
 def _moved(parameter: Parameter, usual_mean: float, usual_sd: float, evidence: bool) -> Prior:
@@ -173,57 +176,59 @@ def _offsets(stated: Mapping[str, Parameter], types: tuple[str, ...], arm: Arm) 
     return Offsets(mean, width, own)
 
 
-def _defects(step: schema.Ai, types: tuple[str, ...], given: Mapping[str, Floats]) -> Defects:
+def _defects(step: schema.Ai, types: tuple[str, ...]) -> Defects:
     names = tuple(step.quality)
     shape = (2, len(types), len(names))
     known, uncertain, mean, sd = (np.zeros(shape) for _ in range(4))
     effect, by_type = np.zeros((len(names), 2)), np.zeros(len(names))
-    for q, (name, spec) in enumerate(step.quality.items()):
-        path = f"steps.{step.id}.quality.{name}"
-        prior = _belief_prior(spec.effect, f"{path}.effect", "pilot", "plain", given)
+    for q, spec in enumerate(step.quality.values()):
+        prior = _belief_prior(spec.effect, "pilot", "plain")
         effect[q], by_type[q] = (prior.mean, prior.sd), float(spec.share.all is None)
         for e, arm in enumerate(ARMS):
             for k, kind in enumerate(types):
-                share, place = share_of_type(spec.share, f"{path}.share", kind)
+                share = share_of_type(spec.share, kind)
                 if share is None:
                     continue
-                prior = _belief_prior(share, place, arm, "logit", given)
+                prior = _belief_prior(share, arm, "logit")
                 uncertain[e, k, q] = prior.sd > 0
-                known[e, k, q] = 0.0 if prior.sd > 0 else middle(share, place, arm, given)
+                known[e, k, q] = 0.0 if prior.sd > 0 else middle(share, arm)
                 mean[e, k, q], sd[e, k, q] = prior.mean, prior.sd
     return Defects(names, effect, by_type, known, uncertain, mean, sd)
 
 
-def share_of_type(share: schema.ShareByType, path: str, kind: str) -> tuple[Parameter | None, str]:
-    """The parameter that holds the share of a type, and its path; None for a type that is left out (its share is 0)."""
-    return (share.all, path) if share.all is not None else (share.types.get(kind), f"{path}.types.{kind}")
+def share_of_type(share: schema.ShareByType, kind: str) -> Parameter | None:
+    """The parameter that holds the share of a type; None for a type that is left out (its share is 0)."""
+    return share.all if share.all is not None else share.types.get(kind)
 
 
-def _belief_prior(parameter: Parameter, path: str, arm: Arm, scale: Scale, given: Mapping[str, Floats]) -> Prior:
+def _belief_prior(parameter: Parameter, arm: Arm, scale: Scale) -> Prior:
     """Of a number that results cannot teach on their own: a plain value stays plain; counts in the case file are its belief."""
-    known = given_in(path, arm, given)
-    if known is not None:
-        x = to_scale(known, scale)
-        return Prior(float(x.mean()), float(x.std()), scale, "another fit")
     belief = parameter.in_arm(arm).uncertain()
     return prior_of(Uncertain(belief.fixed, belief.inverse), scale, 0.0, 0.0)
 
 
-def _acceptance(step: schema.Ai, accuracy: Uncertain) -> tuple[Prior, Prior]:
-    """Priors of P(accepted given right) and P(accepted given wrong), from the beliefs about coverage and accepted errors."""
+def _acceptance(step: schema.Ai, accuracy: Uncertain, level: Prior) -> Acceptance:
+    """Priors of P(accepted given right or wrong) from the independent beliefs about accuracy, coverage and accepted errors.
+
+    They depend on the accuracy, so that coverage and accepted errors keep their beliefs: a straight line of the logits on the level,
+    by least squares over those draws of the beliefs that can be (an accepted share of right outputs of less than 1). Where the case
+    file has a plain value or counts, the usual width 1 on the logit instead.
+    """
     coverage, error = (p.in_arm("pilot").uncertain() for p in (step.coverage, step.accepted_error))
     rng = np.random.default_rng(0)
-    level, share, wrong = (rng.permutation(b.quantile(_MANY)) for b in (accuracy, coverage, error))
-    chances = (share - wrong) / np.maximum(level, 1e-9), wrong / np.maximum(1 - level, 1e-9)
-    wide = [coverage.fixed is not None or coverage.counted, error.fixed is not None or error.counted]
-    return tuple(_chance_prior(c, w) for c, w in zip(chances, wide, strict=True))  # type: ignore[return-value]
-
-
-def _chance_prior(chance: Floats, usual_width: bool) -> Prior:
-    x = to_scale(np.clip(chance, 1e-3, 1 - 1e-3), "logit")
-    return Prior(
-        float(x.mean()),
-        1.0 if usual_width else max(float(x.std()), 0.1),
-        "logit",
-        "coverage and accepted errors of the case file",
-    )
+    right, covered, wrong = (rng.permutation(b.quantile(_MANY)) for b in (accuracy, coverage, error))
+    chances = (covered - wrong) / np.maximum(right, 1e-9), wrong / np.maximum(1 - right, 1e-9)
+    can_be = np.logical_and.reduce([(c > 0) & (c < 1) for c in chances])
+    mean, scale = np.zeros(2), np.zeros((2, 3))
+    known = [np.ones(can_be.sum()), (to_scale(right[can_be], "logit") - level.mean) / max(level.sd, 1e-9)]
+    for i, (chance, stated) in enumerate(zip(chances, (coverage, error), strict=True)):
+        if stated.fixed is not None or stated.counted or not can_be.any():
+            mean[i], scale[i, 1 + i] = float(to_scale(np.clip(np.median(chance), 1e-3, 1 - 1e-3), "logit")), USUAL_WIDTH
+            continue
+        logit = to_scale(chance[can_be], "logit")
+        slope = np.linalg.lstsq(np.stack(known, axis=1), logit, rcond=None)[0]
+        rest = logit - slope @ known
+        width = max(float(rest.std()), NARROWEST)
+        mean[i], scale[i, : len(slope) - 1], scale[i, 1 + i] = slope[0], slope[1:], width
+        known.append(rest / width)
+    return Acceptance(mean, scale)

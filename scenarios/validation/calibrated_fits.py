@@ -206,7 +206,7 @@ def accuracy_setup() -> Setup:
     ]
     plain = case.model_copy(update={"steps": steps})
     step = next(s for s in plain.steps if isinstance(s, Ai))
-    return set_up(plain, step, accuracy_counts(np.ones((len(ACCURACY_GROUPS), 4))), (SURE_LABELS, SURE_LABELS), {})
+    return set_up(plain, step, accuracy_counts(np.ones((len(ACCURACY_GROUPS), 4))), (SURE_LABELS, SURE_LABELS))
 
 
 def accuracy_counts(quads: Floats) -> AccuracyCounts:

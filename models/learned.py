@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.conflict import Conflict, prior_predictive
 from models.parameters import leaves
 from models.posterior import PosteriorDraws, SubModel, parts_of
-from models.priors import Scale, to_scale
+from models.priors import Prior, Scale, to_scale
 from models.schema import CaseFile
 
 Floats = NDArray[np.float64]
@@ -23,7 +24,7 @@ class Learned:
     """One column. before, after: 5 %, 50 % and 95 % points in base units (`before` None: nothing was believed before).
 
     contraction: 1 − variance after / variance before, on the scale of its dimension; negative if the evidence contradicts what was
-    believed.
+    believed · conflict: what the data alone say, against what was believed; None where they say next to nothing.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Learned:
     contraction: float | None
     word: Word
     dimension: str = "number"
+    conflict: Conflict | None = None
 
 
 SCALES: dict[str, Scale] = {"duration": "log", "money": "log", "share": "logit", "accuracy": "logit", "number": "plain"}
@@ -70,10 +72,23 @@ def word_of(value: float | None) -> Word:
 
 def _learned(name: str, sub_model: SubModel, dimension: str, after: Floats) -> Learned:
     before, scale = sub_model.prior.get(name), SCALES[dimension]
-    value = None if before is None else contraction(to_scale(before, scale), to_scale(after, scale))
-    points = None if before is None else _points(before)
-    files = sub_model.informed_by.get(name, ())
-    return Learned(name, sub_model.name, files, points, _points(after), value, word_of(value), dimension)
+    if before is None:
+        return Learned(
+            name, sub_model.name, sub_model.informed_by.get(name, ()), None, _points(after), None, word_of(None), dimension
+        )
+    x, y = to_scale(before, scale), to_scale(after, scale)
+    value = contraction(x, y)
+    return Learned(
+        name, sub_model.name, sub_model.informed_by.get(name, ()), _points(before), _points(after), value, word_of(value), dimension,
+        conflict(x, y, scale) if value >= WEAK else None,
+    )  # fmt: skip
+
+
+def conflict(before: Floats, after: Floats, scale: Scale) -> Conflict:
+    """What the data alone say, read back from normal distributions before and after: precisions and weighted means subtract."""
+    prior, precision = Prior(float(before.mean()), float(before.std()), scale, ""), 1 / after.var() - 1 / before.var()
+    estimate = (after.mean() / after.var() - before.mean() / before.var()) / precision
+    return prior_predictive(prior, float(estimate), float(precision**-0.5))
 
 
 def _points(values: Floats) -> tuple[float, float, float]:

@@ -15,6 +15,7 @@ from scenarios.study import Means
 from scenarios.study.one_at_a_time import moves
 from scenarios.study.penalties import penalties
 from scenarios.study.stored import stored_verdict
+from scenarios.study.together import together
 
 
 def report_of(folder: Path, seed: int, means: Means, draws: int, simulate: bool) -> tuple[LoadedCase, list[Section]]:
@@ -24,6 +25,8 @@ def report_of(folder: Path, seed: int, means: Means, draws: int, simulate: bool)
     if posterior is None:
         raise CaseError(str(folder), [Problem("E905", FILE, "nothing was fitted yet", f"pilotproof fit {folder}")])
     found = [*accuracy_sections(loaded.case, posterior), r.contraction_section(loaded.case, posterior)]
+    conflicts = r.conflict_section(loaded.case, posterior)
+    found += [conflicts] if conflicts is not None else []
     if simulate:
         found += _simulated(loaded, seed, means, draws)
     predictive = r.predictive_section(posterior)
@@ -48,5 +51,9 @@ def _simulated(loaded: LoadedCase, seed: int, means: Means, draws: int) -> list[
         return [Section("next", "Nothing can be said about the chance yet", (f"{why} See pilotproof verdict {loaded.file}.",))]
     outcomes = [target_value(case, result.arms["production"].figures) for result in study.results]
     sections = [r.moves_section(moves(case, outcomes, seed, means), f"the chance in {len(outcomes)} futures")]
-    settings = penalties(loaded, max(10, draws // 3), seed, means)
-    return [r.penalty_section(case, settings), *sections] if settings else sections
+    few = max(10, draws // 3)
+    settings = penalties(loaded, few, seed, means)
+    joint = together(loaded, case.posterior, few, seed, means) if case.posterior is not None else ()
+    before = [r.penalty_section(case, settings)] if settings else []
+    before += [r.together_section(case, joint)] if joint else []
+    return [*before, *sections]

@@ -269,3 +269,33 @@ def test_clusters_widen_the_interval_as_they_should():
         naive += stats.beta.ppf(0.025, y + 0.5, 400.5 - y) <= p <= stats.beta.ppf(0.975, y + 0.5, 400.5 - y)
     assert naive < 19
     assert covered > 19 - 5 * 1.0
+
+
+def banded_results() -> dict:
+    """900 right and 100 wrong outputs of the pilot with their confidence: 855 and 40 of them from 0.8 on; flags of another threshold."""
+    confidence = [0.95, 0.85, 0.6, 0.95, 0.85, 0.6]
+    tried, right = [700, 155, 45, 15, 25, 60], [700, 155, 45, 0, 0, 0]
+    flags = [700, 0, 0, 15, 0, 0]
+    both = [min(f, r) for f, r in zip(flags, right, strict=True)]
+    return {"pilot": table("pilot", confidence=confidence, tried=tried, right=right, accepted=flags, accepted_right=both)}
+
+
+def test_a_threshold_decides_what_was_accepted():
+    """0.8 accepts 855 of 900 right and 40 of 100 wrong outputs, whatever the flags say; how many differ is told."""
+    plain = case(quality={}, coverage=0.8, accepted_error=0.03)
+    about = EvidenceSettings.model_validate({**PLAIN.model_dump(exclude_unset=True), "threshold": 0.8, "design_effect": 1.0})
+    found = fit.fit(plain, banded_results(), about, Sampling(5))
+    assert found.columns[f"{AI}.coverage"].mean() == pytest.approx(0.895, abs=0.015)
+    assert found.columns[f"{AI}.accepted_error"].mean() == pytest.approx(0.04, abs=0.008)
+    assert any("180 cases" in note and "threshold counts" in note for note in found.notes)
+    at = {row[0]: row for row in found.reported[f"{AI}: thresholds"].tolist()}
+    assert at[0.8][2] == pytest.approx(0.895, abs=0.015)
+    assert at[0.9][2] == pytest.approx(0.715, abs=0.02)
+    assert at[0.0][1:4] == pytest.approx([1, 1, 1])
+    assert at[0.9][8] < at[0.8][8] < at[0.0][8]
+
+
+def test_a_threshold_without_confidence_is_refused():
+    about = EvidenceSettings.model_validate({**PLAIN.model_dump(exclude_unset=True), "threshold": 0.8})
+    with pytest.raises(UnusableEvidenceError, match="export the AI's confidence"):
+        fit.fit(case(quality={}), results(), about, Sampling(5))

@@ -20,6 +20,7 @@ from scenarios.fitting import fit_folder
 from scenarios.problems import CaseError
 from scenarios.study import Means
 from scenarios.study.penalties import penalties
+from scenarios.study.together import together
 
 COUNTS = "parameter,happened,tried\nsteps.is_exception.options.1.share,214,1000\n"
 READY = "check,cause,passed,passes_if_ready,passes_if_not\nload test,integration,yes,0.95,0.4\n"
@@ -151,6 +152,7 @@ def test_the_report_says_what_to_measure_next(tmp_path):
     assert result.exit_code == 0, result.output
     sections = {s["key"]: s for s in json.loads(result.stdout)["sections"]}
     assert {"learned", "next", "checks", "notes"} <= sections.keys()
+    assert "together" not in sections  # there is one fit only
     moved = sections["next"]["rows"]
     assert {row["parameter"] for row in moved[:2]} == {"steps.answer.time.mean", "teams.clerks.headcount"}
     (answer,) = [row for row in moved if row["parameter"] == "steps.answer.time.mean"]
@@ -221,3 +223,36 @@ def test_contraction_of_known_distributions():
     (row,) = learned(posterior_of([model], {}), load("invoice_processing").case)
     assert row.contraction == pytest.approx(0.75, abs=0.01)
     assert row.dimension == "duration"
+
+
+DEFECTS = "defect,environment,cases,with_defect\nmissing_fields,production,400,{}\n"
+
+
+def test_data_far_from_what_was_believed_are_told(tmp_path):
+    """Invoices with missing fields: believed to be 4 to 16 % live; 40 % of 400 were seen, then 8 %."""
+    folder = folder_with(tmp_path, quality_csv=DEFECTS.format(160))
+    result = run("fit", str(folder))
+    assert result.exit_code == 0, result.output
+    assert "lies far outside what was believed" in result.output
+    found = run("evidence", "report", str(folder), "--quick", "--json")
+    sections = {s["key"]: s for s in json.loads(found.stdout)["sections"]}
+    assert "far outside" in " ".join(sections["conflict"]["sentences"])
+    quiet = folder_with(tmp_path / "other", quality_csv=DEFECTS.format(32))
+    assert "outside what was believed" not in run("fit", str(quiet)).output
+
+
+def test_the_chance_if_bad_news_come_together(tmp_path):
+    """Three fits in a row of the default case: rows of the sub-models pair differently, today's result is reproduced either way."""
+    ready = "check,cause,passed,passes_if_ready,passes_if_not\nload test,integration,yes,0.95,0.4\n"
+    settings = 'schema_version = 1\nzone = "UTC"\nready = { integration = 0.5 }\n'
+    folder = folder_with(tmp_path, counts_csv=COUNTS, readiness_csv=ready, settings_toml=settings)
+    fit_folder(folder, Sampling(7))
+    loaded = load(str(folder))
+    posterior = loaded.case.posterior
+    assert posterior is not None
+    assert len(posterior.sub_models) == 2
+    found = together(loaded, posterior, 12, 1, Means())
+    assert [(t.correlation, t.futures) for t in found] == [(0.0, 12), (0.5, 12)]
+    assert found[0].outcome != found[1].outcome
+    alone = replace(posterior, sub_models=posterior.sub_models[:1])
+    assert together(loaded, alone, 12, 1, Means()) == ()

@@ -67,6 +67,7 @@ class AccuracyCounts:
     by the design effect). By group: `tried` and `right_of` as counted, shape (groups,) · `accepted`, shape (groups, 4): accepted and
     right, referred and right, accepted and wrong, referred and wrong · `accepted_only`, shape (groups, 2): accepted, referred, where
     it is not known which were right · `audited`, shape (groups, 2): right, wrong; these three after the design effect.
+    `overruled`: cases whose flag of what was accepted differs from what the stated threshold accepts, which counts.
     """
 
     groups: tuple[Group, ...]
@@ -85,6 +86,7 @@ class AccuracyCounts:
     files: Mapping[str, str]
     effects: Mapping[Environment, DesignEffect] = field(default_factory=dict)
     version: str = ""
+    overruled: float = 0.0
 
     def cases(self, environment: Environment, type_: str | None = None) -> float:
         """Checked cases of an environment (and a type), as counted."""
@@ -106,6 +108,7 @@ class _Row:
     right: float
     accepted: float
     accepted_right: float
+    overruled: float
 
 
 def rows_of_step(table: Table, step: str, only: bool) -> NDArray[np.bool_]:
@@ -149,15 +152,17 @@ def count_results(
     effects: Mapping[Environment, DesignEffect],
     checked: Mapping[Environment, Checked],
     correlation: float,
+    threshold: float | None = None,
 ) -> AccuracyCounts:
     """Counts of one AI step and version.
 
     `effects`: design effect of rows without a cluster · `checked`: which cases were looked at, if not all kinds alike
     `correlation`: of errors within a cluster; takes the place of a fitted one in counts of accepted outputs and audits
+    `threshold`: confidence from which outputs are accepted, whatever a row with a confidence says was accepted
     Raises UnusableEvidenceError and SeveralVersionsError.
     """
     kept = chosen_version(tables, step, only, version)
-    rows = [row for table in tables for row in _rows(table, step, only, kept, checked)]
+    rows = [row for table in tables for row in _rows(table, step, only, kept, checked, threshold)]
     audits = [row for table in tables if table.kind.name == "audit" for row in _audits(table, step, only)]
     _refuse_unclear_selection(rows, checked)
     groups = tuple(sorted({r.group for r in rows} | {g for g, _, _, _ in audits}))
@@ -167,10 +172,12 @@ def count_results(
     cells = _cells(rows, groups, clusters, days, effects)
     per_group = _per_group(rows, audits, groups, used)
     files = {t.kind.name: t.file for t in tables}
-    return AccuracyCounts(groups, clusters, days, *cells, *per_group, files, used, kept)
+    return AccuracyCounts(groups, clusters, days, *cells, *per_group, files, used, kept, sum(r.overruled for r in rows))
 
 
-def _rows(table: Table, step: str, only: bool, version: str, checked: Mapping[Environment, Checked]) -> Iterator[_Row]:
+def _rows(
+    table: Table, step: str, only: bool, version: str, checked: Mapping[Environment, Checked], threshold: float | None
+) -> Iterator[_Row]:
     environment = next((e for e in ENVIRONMENTS if e == table.kind.name), None)
     if environment is None:
         return
@@ -178,14 +185,19 @@ def _rows(table: Table, step: str, only: bool, version: str, checked: Mapping[En
     mine &= np.asarray([(v or UNNAMED) == version for v in table.texts("model_version")], dtype=bool)
     texts = [table.texts(name)[mine] for name in ("type", "defect", "cluster")]
     numbers = [table.numbers(name)[mine] for name in ("tried", "right", "accepted", "accepted_right")]
-    days, lines = table.times("day")[mine, 0], table.lines[mine]
+    days, lines, confidence = table.times("day")[mine, 0], table.lines[mine], table.numbers("confidence")[mine]
     referred = checked.get(environment) == "referred"
     for i in range(len(lines)):
         tried, right, accepted, accepted_right = (float(x[i]) for x in numbers)
         kind, defect, cluster = (str(x[i]) for x in texts)
         _check(f"{table.file}, line {lines[i]}", tried, right, accepted, accepted_right)
+        overruled = 0.0
+        if threshold is not None and not np.isnan(confidence[i]):
+            flagged, accepted = accepted, tried if confidence[i] >= threshold else 0.0
+            accepted_right = min(accepted, right)
+            overruled = 0.0 if np.isnan(flagged) else abs(flagged - accepted)
         day = "" if np.isnan(days[i]) else f"{environment} {int(days[i] // 86_400):06d}"
-        yield _Row(Group(environment, kind, defect, referred), cluster, day, tried, right, accepted, accepted_right)
+        yield _Row(Group(environment, kind, defect, referred), cluster, day, tried, right, accepted, accepted_right, overruled)
 
 
 def _check(place: str, tried: float, right: float, accepted: float, accepted_right: float) -> None:

@@ -64,7 +64,7 @@ class EvidenceSettings(Strict):
         None,
         ge=0,
         le=1,
-        description="confidence from which the AI's output is accepted without review; for files with a confidence",
+        description="confidence from which the AI's output is accepted without review; it decides for every row with a confidence",
     )
     design_effect: float | None = Field(
         None, ge=1, le=1_000,

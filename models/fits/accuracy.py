@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models import schema
 from models.evidence.accuracy_counts import (
     ENVIRONMENTS,
+    UNNAMED,
     AccuracyCounts,
     Checked,
     DesignEffect,
@@ -34,6 +35,7 @@ from models.evidence.share_cells import FEWEST_GROUPS, design_effect
 from models.evidence.table import Table
 from models.fits.accuracy_graph import NUMBERS, SPREADS, Size, compiled, empty
 from models.fits.accuracy_setup import SURE_LABELS, Setup, set_up
+from models.fits.confidence import Bands, bands_of, edges_with, outcomes
 from models.fits.divergence import days_of, split
 from models.fits.seam import Sampled, Sampling
 from models.posterior import Predictive, SubModel
@@ -112,7 +114,35 @@ def _fit_step(
     if not counts.groups:
         return None
     setup = set_up(case, step, counts, labels(about))
-    return _result(setup, counts, sample(setup, counts, sampling, stop), sampling, tables)
+    bands = banded(step, tables, counts, about)
+    found = _result(setup, counts, sample(setup, counts, sampling, stop), sampling, tables)
+    if bands is None:
+        return found
+    at = thresholds(setup, bands, found.reported[f"steps.{step.id}: accuracy"], sampling.seed)
+    return replace(found, reported={**found.reported, f"steps.{step.id}: thresholds": at})
+
+
+def banded(step: schema.Ai, tables: list[Table], counts: AccuracyCounts, about: EvidenceSettings) -> Bands | None:
+    """Confidence by band, if any row states one. Raises UnusableEvidenceError if a threshold is stated and no row has a confidence."""
+    results = [t for t in tables if t.kind.name in ENVIRONMENTS]
+    if not any(np.isfinite(t.numbers("confidence")).any() for t in results) and about.threshold is None:
+        return None
+    effect = max((effect_of(counts, e) for e in ENVIRONMENTS if counts.cases(e)), default=1.0)
+    version = "" if counts.version in ("", UNNAMED) else counts.version
+    return bands_of(results, step.id, effect, edges_with(about.threshold), version)
+
+
+def thresholds(setup: Setup, bands: Bands, accuracy: Floats, seed: int) -> Floats:
+    """By threshold: itself, then 5 %, 50 %, 95 % points of coverage in the pilot, coverage live, and wrong outputs accepted live, each
+    as a share of all outputs. Shape (thresholds, 10)."""
+    rng = np.random.default_rng([seed, 11])
+    mixes = (setup.pilot_mix, setup.live_mix)
+    pilot, live = ((mix * accuracy[:, e]).sum(axis=1) for e, mix in enumerate(mixes))
+    found = outcomes(bands, live, rng)
+    return np.asarray(
+        [[o.threshold, *(x for v in (pilot * o.accept_right + (1 - pilot) * o.accept_wrong, o.coverage, o.accepted_error)
+                         for x in np.quantile(v, [0.05, 0.5, 0.95]))] for o in found]
+    )  # fmt: skip
 
 
 def sample(setup: Setup, counts: AccuracyCounts, sampling: Sampling, stop: Event | None = None) -> Sampled:
@@ -130,7 +160,7 @@ def counted(case: schema.CaseFile, step: schema.Ai, tables: list[Table], about: 
     correlation = step.cluster_correlation.in_arm("pilot").uncertain().median
     elicited = {e: elicited_effect(case, step, tables, about, e, correlation) for e in ENVIRONMENTS}
     checked: Mapping[Environment, Checked] = about.checked
-    return count_results(tables, step.id, only, about.model_version or None, elicited, checked, correlation)
+    return count_results(tables, step.id, only, about.model_version or None, elicited, checked, correlation, about.threshold)
 
 
 def elicited_effect(
@@ -371,7 +401,11 @@ def _notes(setup: Setup, counts: AccuracyCounts, tables: list[Table]) -> list[st
         notes.append(f"{path}: no live results, so what changes from the pilot to live is a belief.")
     if setup.sensitivity is SURE_LABELS or setup.specificity is SURE_LABELS:
         notes.append(f"{path}: {SURE_LABELS.origin} (assumption; settings: label_sensitivity, label_specificity).")
-    if counts.version not in ("", "not stated"):
+    if counts.overruled:
+        notes.append(
+            f"{path}: {counts.overruled:,.0f} cases were accepted or referred otherwise than the stated threshold would; the threshold counts."
+        )
+    if counts.version not in ("", UNNAMED):
         notes.append(f"{path}: results of version {counts.version} only.")
     if not counts.has_acceptance:
         notes.append(

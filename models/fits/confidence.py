@@ -41,8 +41,11 @@ class Outcome:
     accepted_error: Floats
 
 
-def bands_of(tables: Iterable[Table], step: str, effect: float = 1.0, edges: tuple[float, ...] = EDGES) -> Bands:
-    """Counts of the rows that state a confidence and are of the step (or name none). `effect`: design effect of the counts.
+def bands_of(
+    tables: Iterable[Table], step: str, effect: float = 1.0, edges: tuple[float, ...] = EDGES, version: str = ""
+) -> Bands:
+    """Counts of the rows that state a confidence and are of the step (or name none). `effect`: design effect of the counts ·
+    `version`: of the AI, where several are there.
 
     Raises UnusableEvidenceError if no row states a confidence, ValueError for edges that do not rise from 0.
     """
@@ -53,6 +56,8 @@ def bands_of(tables: Iterable[Table], step: str, effect: float = 1.0, edges: tup
     for table in tables:
         confidence = table.numbers("confidence")
         used = np.isin(table.texts("step").astype(str), ["", step]) & ~np.isnan(confidence)
+        if version:
+            used &= table.texts("model_version").astype(str) == version
         band = np.searchsorted(begin, confidence[used], side="right") - 1
         good = table.numbers("right")[used]
         right += np.bincount(band, good, minlength=len(begin))
@@ -62,6 +67,12 @@ def bands_of(tables: Iterable[Table], step: str, effect: float = 1.0, edges: tup
             "no row states a confidence: what was accepted at one threshold says nothing about another one; export the AI's confidence"
         )
     return Bands(begin, right / effect, wrong / effect)
+
+
+def edges_with(threshold: float | None) -> tuple[float, ...]:
+    """The usual bands, and one that begins at a threshold of one's own."""
+    own = () if threshold is None or not 0 < threshold < 1 else (threshold,)
+    return tuple(sorted({*EDGES, *own}))
 
 
 def outcomes(bands: Bands, accuracy: Floats, rng: np.random.Generator) -> tuple[Outcome, ...]:

@@ -23,7 +23,8 @@ def accuracy_sections(case: CaseFile, posterior: PosteriorDraws) -> list[Section
     if found is None:
         return []
     steps = [s for s in case.steps if isinstance(s, Ai) and f"steps.{s.id}: accuracy" in found.reported]
-    return [section for step in steps for section in (_by_type(case, step, found), _divergence(case, step, found))]
+    sections = [(_by_type(case, step, found), _divergence(case, step, found), _thresholds(step, found)) for step in steps]
+    return [section for of_step in sections for section in of_step if section is not None]
 
 
 def _by_type(case: CaseFile, step: Ai, found: SubModel) -> Section:
@@ -98,6 +99,39 @@ def _divergence(case: CaseFile, step: Ai, found: SubModel) -> Section:
         tuple(sentences),
         TableOf(("gap, points", "5 % to 95 %", f"above {100 * THRESHOLD:.0f}"), rows, (made,)),
     )
+
+
+def _thresholds(step: Ai, found: SubModel) -> Section | None:
+    """What each threshold would accept; None if no row states a confidence."""
+    at = found.reported.get(f"steps.{step.id}: thresholds")
+    if at is None:
+        return None
+    limit = step.accepted_error.in_arm("pilot").uncertain().median
+    kept = [row for row in at if row[9] <= limit]
+    title = (
+        f"A threshold of {kept[0][0]:g} or more keeps wrong outputs accepted live within {limit:.1%} of all; it accepts {kept[0][5]:.0%}"
+        if kept
+        else f"No threshold keeps wrong outputs accepted live within {limit:.1%} of all"
+    )
+    sentences = (
+        f"{limit:.1%} is what the case file expects to be accepted and wrong. Kept means: with a chance of 95 %. "
+        "Confidence is taken to tell right from wrong live as well as it did in the checked cases.",
+    )
+    rows = tuple((f"{row[0]:g}", *(_share_range(row[i : i + 3]) for i in (1, 4, 7))) for row in at)
+    names = ("accepted_pilot", "accepted_live", "accepted_wrong_live")
+    data = tuple(
+        {"threshold": row[0], **{n: [float(x) for x in row[i : i + 3]] for n, i in zip(names, (1, 4, 7), strict=True)}}
+        for row in at.tolist()
+    )
+    return Section(
+        f"thresholds {step.id}", title, sentences,
+        TableOf(("accepted from", "accepted in the pilot", "accepted live", "wrong and accepted live, of all"), rows, data),
+    )  # fmt: skip
+
+
+def _share_range(points: Floats) -> str:
+    low, middle, high = (100 * x for x in points)
+    return f"{middle:.1f} % ({low:.1f} to {high:.1f})"
 
 
 def _told(path: str, found: SubModel) -> Iterator[str]:

@@ -36,8 +36,22 @@ def _sub_model(sub_model: SubModel, learnt: Sequence[Learned], kept: bool) -> It
         yield f"    {row.name:<54}{range_text(row, row.before):>30}{range_text(row, row.after):>30}   {row.word}"
     if len(rows) > SHOWN:
         yield f"    … and {len(rows) - SHOWN} more: pilotproof evidence report"
+    for row in rows:
+        if surprising(row):
+            yield f"    ! {contradiction(row)}"
     for note in sub_model.notes:
         yield f"    · {note}"
+
+
+def surprising(row: Learned) -> bool:
+    """Whether the data lie outside of what was believed."""
+    return row.conflict is not None and row.conflict.strength != "none"
+
+
+def contradiction(row: Learned, what: str = "") -> str:
+    """Belief against data, in a sentence. `what`: how the number is called, if not by its path."""
+    assert row.conflict is not None
+    return row.conflict.sentence(what or row.name, row.dimension)
 
 
 def range_text(row: Learned, points: tuple[float, float, float] | None) -> str:
@@ -104,4 +118,5 @@ def learned_json(row: Learned) -> dict[str, Any]:
         "after": list(row.after),
         "contraction": row.contraction,
         "learned": row.word,
+        "chance_of_such_data": None if row.conflict is None else row.conflict.tail,
     }

@@ -9,11 +9,12 @@ from models.learned import Learned, learned
 from models.posterior import PosteriorDraws, SubModel
 from models.schema import CaseFile
 from scenarios.report import charts
-from scenarios.report.fit_report import learned_json, range_text
+from scenarios.report.fit_report import contradiction, learned_json, range_text, surprising
 from scenarios.report.parameter_words import parameter_words
 from scenarios.report.sections import Section, TableOf
 from scenarios.study.one_at_a_time import Move, Moves
 from scenarios.study.penalties import PenaltyFound
+from scenarios.study.together import Together
 
 SHOWN = 25
 ONE_POINT = 0.01
@@ -43,6 +44,19 @@ def contraction_section(case: CaseFile, posterior: PosteriorDraws) -> Section:
         (lambda: charts.bars(drawn, "Variance taken away by the data", "share", charts.WORDS)) if drawn else None,
         "bars: how much narrower each parameter became",
     )  # fmt: skip
+
+
+def conflict_section(case: CaseFile, posterior: PosteriorDraws) -> Section | None:
+    """Numbers of which the data say something else than was believed; None if all fit together."""
+    told = [row for row in learned(posterior, case) if surprising(row)]
+    if not told:
+        return None
+    sentences = tuple(contradiction(row, parameter_words(case, row.name)) for row in told)
+    return Section("conflict", f"{_numbers(len(told))} lie outside what was believed before", sentences)
+
+
+def _numbers(count: int) -> str:
+    return "The data on one number" if count == 1 else f"The data on {count} numbers"
 
 
 def _cells(row: Learned) -> tuple[str, ...]:
@@ -154,6 +168,23 @@ def penalty_section(case: CaseFile, found: Sequence[PenaltyFound]) -> Section:
         else f"The types never piloted decide {apart:.0%} of the chance, and nobody has measured them"
     )
     return Section("penalty", title, (f"{found[0].futures} simulated futures a line.",), table)
+
+
+def together_section(case: CaseFile, found: Sequence[Together]) -> Section:
+    """The answer if the fits' good and bad news were independent, and if they came together."""
+    table = TableOf(
+        ("good and bad news of different fits", "result", "chance"),
+        tuple((t.words, in_unit(case, t.outcome), f"{t.chance:.0%} ({t.low:.0%} to {t.high:.0%})") for t in found),
+        tuple({"correlation": t.correlation, "chance": t.chance, "low": t.low, "high": t.high} for t in found),
+    )
+    apart = abs(found[0].chance - found[-1].chance)
+    title = "The answer hardly depends on whether bad news come together" if apart < 0.05 else (
+        f"If bad news came together, the chance would be {found[-1].chance:.0%} instead of {found[0].chance:.0%}"
+    )  # fmt: skip
+    sentences = (
+        f"Each fit knows its own numbers only; whether they go wrong together is an assumption. {found[0].futures} simulated futures a line.",
+    )
+    return Section("together", title, sentences, table)
 
 
 def in_unit(case: CaseFile, value: float) -> str:

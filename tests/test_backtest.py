@@ -117,7 +117,7 @@ def test_results_have_the_expected_counts(truth):
     """100 000 cases, no shared errors: right, accepted, and accepted errors within 5 standard errors."""
     alone = replace(truth, draws=with_value(truth.draws, f"{AI}.cluster_correlation", 0.0))
     n, rng = 100_000, np.random.default_rng(2)
-    r = checked(alone, False, PILOTED, n, rng.random(SUPPLIERS), rng)
+    r = checked(alone, False, PILOTED, n, rng.random(SUPPLIERS), (1.0, 0.0), rng)
     expected = {
         "right": (r.right, truth.value(f"{AI}.accuracy")),
         "accepted": (r.accepted, truth.value(f"{AI}.coverage")),
@@ -135,7 +135,7 @@ def test_errors_of_one_supplier_go_together(truth):
     rng = np.random.default_rng(3)
     wrong = []
     while len(wrong) < 1_500:
-        r = checked(case, False, ["plain"], 60, rng.random(SUPPLIERS), rng)
+        r = checked(case, False, ["plain"], 60, rng.random(SUPPLIERS), (1.0, 0.0), rng)
         mine = ~r.right[r.supplier == 0]
         wrong += [mine[:2].astype(float)] if len(mine) >= 2 else []
     a, b = np.asarray(wrong).T
@@ -197,7 +197,7 @@ def test_kinds_outside_the_model_move_only_what_they_say():
     rng = np.random.default_rng(5)
     files = evidence(found["clusters"], Sizes.drawn(rng), rng)
     assert {row["cluster"] for row in csv.DictReader(io.StringIO(files["pilot"]))} == {""}
-    r = checked(found["labels"], True, list(MIX), 100_000, rng.random(SUPPLIERS), rng)
+    r = checked(found["labels"], True, list(MIX), 100_000, rng.random(SUPPLIERS), (1.0, 0.5), rng)
     wrong = ~r.right
     assert abs(r.labelled[wrong].mean() - 0.5) < 5 * 0.5 / np.sqrt(wrong.sum())
 

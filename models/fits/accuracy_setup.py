@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,18 +117,24 @@ def set_up(
     shares = {arm: _shares(case, arm) for arm in ARMS}
     live, unpiloted = _live(counts, types, piloted)
     accuracy = case_accuracy_belief(step)
-    level = prior_of(accuracy, "logit", 2.0, 1.0)
+    pilot_mix = _normalised(shares["pilot"] * piloted)
+    effects, defects = _offsets(step.type_effect, types, "pilot"), _defects(step, types)
+    believed = prior_of(accuracy, "logit", 2.0, 1.0)
+    level = _level(believed, pilot_mix, effects, defects)
     return Setup(
-        case, step, types, piloted,
-        _normalised(shares["pilot"] * piloted), _normalised(shares["production"]),
-        level,
-        _offsets(step.type_effect, types, "pilot"),
+        case, step, types, piloted, pilot_mix, _normalised(shares["production"]), level, effects,
         _moved(step.shift, -0.3, 0.7, live),
         _offsets(step.type_shift, types, "production"),
         _moved(step.scope_penalty, -0.5, 0.5, unpiloted),
-        _defects(step, types),
-        _acceptance(step, accuracy, level), *labels, live,
+        defects,
+        _acceptance(step, accuracy, believed), *labels, live,
     )  # fmt: skip
+
+
+def _level(accuracy: Prior, mix: Floats, effects: Offsets, defects: Defects) -> Prior:
+    """The level at which the pilot's mix of types and defects has the believed accuracy, to first order in their effects."""
+    shares = defects.known[0] + defects.uncertain[0] / (1 + np.exp(-defects.mean[0]))
+    return replace(accuracy, mean=accuracy.mean - float(mix @ (effects.mean + shares @ defects.effect[:, 0])))
 
 
 def case_accuracy_belief(step: schema.Ai) -> Uncertain:
@@ -207,7 +213,7 @@ def _belief_prior(parameter: Parameter, arm: Arm, scale: Scale) -> Prior:
     return prior_of(Uncertain(belief.fixed, belief.inverse), scale, 0.0, 0.0)
 
 
-def _acceptance(step: schema.Ai, accuracy: Uncertain, level: Prior) -> Acceptance:
+def _acceptance(step: schema.Ai, accuracy: Uncertain, believed: Prior) -> Acceptance:
     """Priors of P(accepted given right or wrong) from the independent beliefs about accuracy, coverage and accepted errors.
 
     They depend on the accuracy, so that coverage and accepted errors keep their beliefs: a straight line of the logits on the level,
@@ -220,7 +226,7 @@ def _acceptance(step: schema.Ai, accuracy: Uncertain, level: Prior) -> Acceptanc
     chances = (covered - wrong) / np.maximum(right, 1e-9), wrong / np.maximum(1 - right, 1e-9)
     can_be = np.logical_and.reduce([(c > 0) & (c < 1) for c in chances])
     mean, scale = np.zeros(2), np.zeros((2, 3))
-    known = [np.ones(can_be.sum()), (to_scale(right[can_be], "logit") - level.mean) / max(level.sd, 1e-9)]
+    known = [np.ones(can_be.sum()), (to_scale(right[can_be], "logit") - believed.mean) / max(believed.sd, 1e-9)]
     for i, (chance, stated) in enumerate(zip(chances, (coverage, error), strict=True)):
         if stated.fixed is not None or stated.counted or not can_be.any():
             mean[i], scale[i, 1 + i] = float(to_scale(np.clip(np.median(chance), 1e-3, 1 - 1e-3), "logit")), USUAL_WIDTH

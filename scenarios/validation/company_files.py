@@ -29,6 +29,9 @@ PILOTED = ("plain", "lined")
 SUPPLIERS = 60
 MISLABELLED = 0.5
 """Share of wrong outputs labelled right, in companies of the kind `labels`."""
+SOUND_LABELS, SPREAD_OF_LABELS = 0.995, 0.5
+"""Elsewhere: how often labels of right, and of wrong, outputs are right. Middle, and spread on the logit, between companies: as the
+documentation says that fits assume."""
 FIRST, DAYS = np.datetime64("2026-09-01T08:00", "s"), 90
 EXPORTED = np.datetime64("2026-12-01T00:00", "s")
 AI, DEFECT = "steps.send_to_ai", "steps.send_to_ai.quality.missing_fields"
@@ -69,11 +72,11 @@ def write_folder(folder: Path, company: Company, files: Sequence[str], rng: Rng)
 
 def evidence(company: Company, sizes: Sizes, rng: Rng) -> dict[str, str]:
     """Name of a kind of evidence → its CSV file."""
-    suppliers = rng.random(SUPPLIERS)
+    suppliers, labels = rng.random(SUPPLIERS), _labels(company, rng)
     seen = tuple(MIX) if sizes.foreign else PILOTED
     return {
-        "pilot": _results(company, "pilot", PILOTED, sizes.pilot, suppliers, rng),
-        "production": _results(company, "production", seen, sizes.production, suppliers, rng),
+        "pilot": _results(company, "pilot", PILOTED, sizes.pilot, suppliers, labels, rng),
+        "production": _results(company, "production", seen, sizes.production, suppliers, labels, rng),
         "counts": _counts(company, sizes, rng),
         "approvals": _approvals(company, sizes.requests, rng),
         "times": _times(company, sizes, rng),
@@ -119,8 +122,17 @@ def _level(company: Company) -> float:
     return float(brentq(surplus, -20.0, 20.0))
 
 
-def checked(company: Company, live: bool, kinds: Sequence[str], n: int, suppliers: Floats, rng: Rng) -> Results:
-    """`n` checked cases. `suppliers`: one uniform each; cases of a supplier use it with a chance of √correlation."""
+def _labels(company: Company, rng: Rng) -> tuple[float, float]:
+    """How often a right output, and a wrong one, is labelled right in this company."""
+    right, wrong = _expit(_logit(SOUND_LABELS) + SPREAD_OF_LABELS * rng.standard_normal(2))
+    return float(right), MISLABELLED if company.kind == "labels" else float(1 - wrong)
+
+
+def checked(
+    company: Company, live: bool, kinds: Sequence[str], n: int, suppliers: Floats, labels: tuple[float, float], rng: Rng
+) -> Results:
+    """`n` checked cases. `suppliers`: one uniform each; cases of a supplier use it with a chance of √correlation · `labels`: how often
+    a right output, and a wrong one, is labelled right."""
     names = list(MIX)
     weight = np.asarray([MIX[k] for k in kinds])
     kind = np.asarray([names.index(k) for k in kinds])[rng.choice(len(kinds), n, p=weight / weight.sum())]
@@ -133,13 +145,15 @@ def checked(company: Company, live: bool, kinds: Sequence[str], n: int, supplier
     accuracy, error = company.value(f"{AI}.accuracy"), company.value(f"{AI}.accepted_error")
     if_right, if_wrong = (company.value(f"{AI}.coverage") - error) / accuracy, error / (1 - accuracy)
     accepted = rng.random(n) < np.where(right, if_right, if_wrong)
-    missed = MISLABELLED if company.kind == "labels" else 0.0
-    return Results(kind, supplier, right, right | (rng.random(n) < missed), accepted)
+    labelled = rng.random(n) < np.where(right, *labels)
+    return Results(kind, supplier, right, labelled, accepted)
 
 
-def _results(company: Company, where: str, kinds: Sequence[str], n: int, suppliers: Floats, rng: Rng) -> str:
+def _results(
+    company: Company, where: str, kinds: Sequence[str], n: int, suppliers: Floats, labels: tuple[float, float], rng: Rng
+) -> str:
     """One row for each type and supplier; companies of the kind `clusters` do not name the supplier."""
-    r = checked(company, where == "production", kinds, n, suppliers, rng)
+    r = checked(company, where == "production", kinds, n, suppliers, labels, rng)
     cell = r.kind * SUPPLIERS + r.supplier
     rows: list[list[object]] = []
     for value in np.unique(cell):
@@ -203,6 +217,10 @@ def _lognormal(company: Company, path: str, n: int, rng: Rng) -> Floats:
 
 def _expit(x: float | Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.asarray(x))))
+
+
+def _logit(x: float) -> float:
+    return float(np.log(x / (1 - x)))
 
 
 def _seconds(x: Floats) -> NDArray[np.timedelta64]:

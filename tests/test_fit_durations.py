@@ -21,7 +21,8 @@ from models.evidence.duration_cells import (
 )
 from models.evidence.refusals import UnusableEvidenceError
 from models.fits.durations import (
-    CELLS,
+    LARGE,
+    SMALL,
     CellPrior,
     Prepared,
     compiled,
@@ -290,12 +291,14 @@ def test_too_many_rows_do_not_fit_one_go_and_are_spread_over_several():
     x = rng.lognormal(10, 1, 500)
     ready = Prepared(reduce(Spans.lengths(x, None, rng.random(500) < 0.5)), prior(10), np.zeros(3), np.eye(3))
     assert [len(go) for go in goes([ready] * 5)] == [3, 2]
-    assert [len(go) for go in goes([Prepared(reduce(Spans.lengths(x)), prior(10), np.zeros(3), np.eye(3))] * (CELLS + 1))] == [
-        CELLS,
+    assert [
+        len(go) for go in goes([Prepared(reduce(Spans.lengths(x)), prior(10), np.zeros(3), np.eye(3))] * (LARGE.cells + 1))
+    ] == [
+        LARGE.cells,
         1,
     ]
     with pytest.raises(ValueError, match="do not fit"):
-        pack([ready] * 5)
+        pack([ready] * 5, LARGE)
 
 
 # ---------------------------------------------------------------- closed forms and priors
@@ -392,7 +395,7 @@ def test_the_sampler_agrees_with_quadrature_passes_its_checks_and_costs_the_same
     for rows in (1_000, 1_000_000):
         cell = Prepared.of(reduce(Spans.lengths(rng.lognormal(6, 0.7, rows))), prior(5.5))
         begin = time.process_time()
-        compiled().sample(pack([cell]), Sampling(7).preview())
+        compiled(SMALL).sample(pack([cell], SMALL), Sampling(7).preview())
         took[rows] = time.process_time() - begin
     assert took[1_000_000] < 2 * took[1_000] + 1.0, took
     fit = fit_laws(

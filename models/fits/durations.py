@@ -26,13 +26,27 @@ from models.posterior import Diagnostic
 from models.priors import Prior
 
 Floats = NDArray[np.float64]
-CELLS, TERMS, DOUBLES = 16, 128, 48
-"""Sizes of the compiled model's tables."""
-ROWS = TERMS + DOUBLES * len(NODES)
 PARTS = ("first", "log_sigma", "logit_multiplier")
 ROOT_HALF = float(np.sqrt(0.5))
 SMALLEST = 1e-300
 """Chances below it (37 standard deviations out) count as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many cells, and of all cells how many rows with one interval and with two, the tables of a compiled model hold."""
+
+    cells: int
+    terms: int
+    doubles: int
+
+    def holds(self, used: Floats) -> bool:
+        """Whether as many cells, terms and doubles fit in."""
+        return bool((used <= (self.cells, self.terms, self.doubles)).all())
+
+
+SMALL, LARGE = Size(4, 64, 16), Size(16, 128, 48)
+"""A law or two of one's own are sampled five times as fast in the small tables."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +82,11 @@ def log_posterior(cell: Cell, prior: CellPrior, theta: Floats) -> Floats:
 # -- the compiled model
 
 
-def build_model() -> Any:
-    """The PyMC model of `CELLS` cells; all data are padded to fixed shapes and enter as `pm.Data`."""
+def build_model(size: Size) -> Any:
+    """The PyMC model of as many cells; all data are padded to fixed shapes and enter as `pm.Data`."""
     pm, pt = _libraries()
-    with pm.Model(coords={"part": list(PARTS), "cell": range(CELLS)}) as model:
-        d = {name: pm.Data(name, value) for name, value in pack([]).items()}
+    with pm.Model(coords={"part": list(PARTS), "cell": range(size.cells)}) as model:
+        d = {name: pm.Data(name, value) for name, value in pack([], size).items()}
         z = pm.Flat("z", dims=("part", "cell"))
         theta = d["centre"] + (d["root"] * z[None]).sum(axis=1)
         first, log_sigma = theta[0], theta[1]
@@ -80,11 +94,11 @@ def build_model() -> Any:
         square = d["s2"] - 2 * mu * d["s1"] + d["n"] * mu**2
         exact = -d["n"] * log_sigma - square * pt.exp(-2 * log_sigma) / 2
         prior = -0.5 * pt.sqr((theta - d["prior_mean"]) / d["prior_sd"])
-        pm.Potential("log_posterior", prior.sum() + exact.sum() + _intervals(d, theta).sum())
+        pm.Potential("log_posterior", prior.sum() + exact.sum() + _intervals(d, theta, size).sum())
     return model
 
 
-def _intervals(d: Mapping[str, Any], theta: Any) -> Any:
+def _intervals(d: Mapping[str, Any], theta: Any, size: Size) -> Any:
     """Weighted log chances of the rows: single intervals first, then those with one interval a node of their start."""
     _, pt = _libraries()
     own = theta[:, d["cell"]]
@@ -94,8 +108,8 @@ def _intervals(d: Mapping[str, Any], theta: Any) -> Any:
     high = (pt.log(d["high"] + d["high_rest"] * inverse) - mu) / sigma
     side = pt.sgn(low + high) * ROOT_HALF  # the tail in which the difference loses no digits
     chance = d["node"] * pt.sgn(side) * (pt.erfc(side * low) - pt.erfc(side * high)) / 2
-    double = chance[TERMS:].reshape((DOUBLES, len(NODES))).sum(axis=1)
-    return d["weight"] * pt.log(pt.maximum(pt.concatenate([chance[:TERMS], double]), SMALLEST))
+    double = chance[size.terms :].reshape((size.doubles, len(NODES))).sum(axis=1)
+    return d["weight"] * pt.log(pt.maximum(pt.concatenate([chance[: size.terms], double]), SMALLEST))
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -103,10 +117,10 @@ def _libraries() -> tuple[Any, Any]:
     return import_module("pymc"), import_module("pytensor.tensor")
 
 
-@lru_cache(maxsize=1)
-def compiled() -> Compiled:
-    """The model, compiled once a process (20 to 40 s)."""
-    return compile_model(build_model, ("z",))
+@lru_cache(maxsize=2)
+def compiled(size: Size) -> Compiled:
+    """The model of a size, compiled once a process (20 to 40 s)."""
+    return compile_model(lambda: build_model(size), ("z",))
 
 
 # -- data of the model
@@ -160,23 +174,23 @@ def _root(loss: Callable[[Floats], float], mode: Floats, prior_sd: Floats) -> Fl
         return np.diag(steps)
 
 
-def pack(cells: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
+def pack(cells: Sequence[Prepared], size: Size) -> dict[str, NDArray[Any]]:
     """The data of the compiled model: cells padded with a standard normal prior and no rows. Raises ValueError if they do not fit."""
     data: dict[str, NDArray[Any]] = {
-        "centre": np.zeros((3, CELLS)), "root": np.tile(np.eye(3)[:, :, None], (1, 1, CELLS)), "by_mean": np.zeros(CELLS),
-        "prior_mean": np.zeros((3, CELLS)), "prior_sd": np.ones((3, CELLS)), "n": np.zeros(CELLS), "s1": np.zeros(CELLS), "s2": np.zeros(CELLS),
+        "centre": np.zeros((3, size.cells)), "root": np.tile(np.eye(3)[:, :, None], (1, 1, size.cells)), "by_mean": np.zeros(size.cells),
+        "prior_mean": np.zeros((3, size.cells)), "prior_sd": np.ones((3, size.cells)), "n": np.zeros(size.cells), "s1": np.zeros(size.cells), "s2": np.zeros(size.cells),
     }  # fmt: skip
     for k, p in enumerate(cells):
         data["centre"][:, k], data["root"][:, :, k], data["by_mean"][k] = p.centre, p.root, float(p.prior.by_mean)
         data["prior_mean"][:, k], data["prior_sd"][:, k] = p.prior.mean, p.prior.sd
         data["n"][k], data["s1"][k], data["s2"][k] = p.cell.n, p.cell.s1, p.cell.s2
-    rows = _rows(cells)
+    rows = _rows(cells, size)
     rows["low"], rows["high"] = np.maximum(rows["low"], 1e-26), np.minimum(rows["high"], 1e26)
     by_mean = data["by_mean"][rows["cell"]]
     return data | rows | {"row_by_mean": by_mean}
 
 
-def _rows(cells: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
+def _rows(cells: Sequence[Prepared], size: Size) -> dict[str, NDArray[Any]]:
     """The rows of all cells: terms, then the nodes of the doubles, both padded with weight 0."""
     terms, doubles = (
         np.concatenate([np.empty((0, w)), *t])
@@ -189,17 +203,17 @@ def _rows(cells: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
     singles = (*terms.T[:4], np.ones(len(terms)))
     nodes = (low, none, high, none, node)
     rows = {
-        name: np.concatenate([_padded(single, TERMS, fill), _padded(of_node, DOUBLES, fill).reshape(-1)])
+        name: np.concatenate([_padded(single, size.terms, fill), _padded(of_node, size.doubles, fill).reshape(-1)])
         for name, single, of_node, fill in zip(names, singles, nodes, fills, strict=True)
     }
-    rows["weight"] = np.concatenate([_padded(terms[:, 4], TERMS, 0.0), _padded(doubles[:, 3], DOUBLES, 0.0)])
+    rows["weight"] = np.concatenate([_padded(terms[:, 4], size.terms, 0.0), _padded(doubles[:, 3], size.doubles, 0.0)])
     owners = [
         np.repeat(np.arange(len(cells)), [len(t) for t in tables])
         for tables in ([p.cell.terms for p in cells], [p.cell.doubles for p in cells])
     ]
-    rows["cell"] = np.concatenate([_padded(owners[0], TERMS, 0), np.repeat(_padded(owners[1], DOUBLES, 0), len(NODES))]).astype(
-        np.int64
-    )
+    rows["cell"] = np.concatenate(
+        [_padded(owners[0], size.terms, 0), np.repeat(_padded(owners[1], size.doubles, 0), len(NODES))]
+    ).astype(np.int64)
     return rows
 
 
@@ -215,12 +229,18 @@ def goes(cells: Sequence[Prepared]) -> list[list[int]]:
     used = np.zeros(3)
     for k, p in enumerate(cells):
         size = np.asarray([1, len(p.cell.terms), len(p.cell.doubles)])
-        if not found or (used + size > (CELLS, TERMS, DOUBLES)).any():
+        if not found or not LARGE.holds(used + size):
             found.append([])
             used = np.zeros(3)
         found[-1].append(k)
         used = used + size
     return found
+
+
+def size_of(cells: Sequence[Prepared]) -> Size:
+    """The smallest tables that hold the cells."""
+    used = np.asarray([len(cells), sum(len(p.cell.terms) for p in cells), sum(len(p.cell.doubles) for p in cells)])
+    return SMALL if SMALL.holds(used) else LARGE
 
 
 def sample_cells(
@@ -231,7 +251,8 @@ def sample_cells(
     checks: list[tuple[Diagnostic, ...]] = []
     for number, members in enumerate(goes(cells)):
         mine = [cells[k] for k in members]
-        found = compiled().sample(pack(mine), replace(sampling, seed=sampling.seed + number), stop)
+        size = size_of(mine)
+        found = compiled(size).sample(pack(mine, size), replace(sampling, seed=sampling.seed + number), stop)
         z = found.values["z"]
         for i, (k, p) in enumerate(zip(members, mine, strict=True)):
             draws[:, k] = p.centre + z[:, :, i] @ p.root.T

@@ -1,7 +1,7 @@
 """What simulation-based calibration needs of the fits of times, volumes and shares: draw from the prior, make data, fit, compare.
 
 Each model is four plain functions: `*_prior(rng)` → truth, `*_data(rng, truth)` → data, `*_fit(data, sampling)` → draws, and both give
-the same quantities by name. One fit of times holds twelve cells of four sorts, so twelve ranks of each quantity.
+the same quantities by name. One fit of times holds a cell of each of four sorts, so four ranks of each quantity.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Truth = Mapping[str, Floats]
 Fitted = tuple[Mapping[str, Floats], tuple[Diagnostic, ...]]
 """Draws by quantity, the last axis as in the truth, and the checks of the sampler."""
 SORTS = ("open", "dates", "reminded", "mean")
-CELLS = 12
+CELLS = 4
 ROWS = 20
 DAY = 86_400.0
 
@@ -117,7 +117,7 @@ def volume_data(rng: np.random.Generator, truth: Truth) -> DailyArrivals:
 
 def volume_fit(data: DailyArrivals, sampling: Sampling) -> Fitted:
     """Draws of the same numbers."""
-    found = arrivals.compiled().sample(arrivals.pack(data, VOLUME), sampling)
+    found = arrivals.sample(data, VOLUME, sampling)
     return found.values, found.diagnostics
 
 

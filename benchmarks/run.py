@@ -9,7 +9,7 @@ from pathlib import Path
 import numba
 import simpy
 
-from benchmarks import engines, peers, scaling, startup, studies
+from benchmarks import engines, fits, peers, scaling, startup, studies
 from benchmarks.measure import HEAD
 from simulator.compiled_engine import warm
 
@@ -20,7 +20,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     peers.others()
     warm()
-    rows = [*engines.rows(), *peers.rows(), *scaling.rows(), *studies.rows(), *startup.rows()]
+    rows = [*engines.rows(), *peers.rows(), *scaling.rows(), *studies.rows(), *startup.rows(), *fits.rows()]
     lines = [
         "# Performance",
         "",

@@ -59,6 +59,8 @@ ROWS = [
     ("times.csv", "step,started,ended\nentry,2026-09-02 10:00,2026-09-02 09:00", "E531", "row 2, column ended", 'lies before "started"'),
     ("times.csv", "step,started,ended\napprove,2026-09-02 10:00,2026-09-02 11:00", "E535", "row 2, column step", "not a step of the kind"),
     ("times.csv", "step,ended\nentry,2026-09-02 10:00", "E535", "row 2, column step", "one date or none"),
+    ("times.csv", "step,asked_outside,answered\nexceptions,2026-09-02 10:00,2026-09-01 10:00", "E531", "row 2, column answered", "lies before"),
+    ("times.csv", "step,answered\nexceptions,2026-09-02 10:00", "E535", "row 2, column step", "answered needs asked_outside"),
     ("times.csv", "step,minutes\nentry,-3", "E522", "row 2, column minutes", "is -3"),
     ("times.csv", f"{TIMES}\nA,entry,2026-09-02,,,,2026-09-01", "E531", "row 2, column entered", "after the day of the export"),
     ("times.csv", f"{TIMES}\nA,entry,2026-09-01,2026-09-02,,,\nA,entry,2026-09-01,2026-09-02,,,", "E532", "row 3, column case", "the same visit of the same case as in row 2"),

@@ -121,6 +121,22 @@ def test_waits_run_on_their_clock_and_open_ones_are_censored(case):
     assert (cell.visits, cell.open_visits) == (2, 1)
 
 
+def test_answers_from_outside_a_desk_have_a_law_a_level(case):
+    """Friday 16:00 to Monday 16:00 is three days, whatever the office hours; not answered by the export is open; where nobody is asked
+    in the case file, an answer is a defect."""
+    rows = times(
+        step=["exceptions"] * 2, level=["1", "1"], asked_outside=["2026-08-28 16:00:00", "2026-08-31 09:00:00"],
+        answered=["2026-08-31 16:00:00", ""], observed_until=["", "2026-09-02 09:00:00"],
+    )  # fmt: skip
+    cell = only(outside.wait_laws(case, rows, ABOUT), "steps.exceptions.levels.1.outside.time").cell
+    assert np.exp(cell.s1) == pytest.approx(3 * 24 * HOUR, rel=1e-3)
+    assert cell.terms[0, 0] == pytest.approx(48 * HOUR, rel=1e-3)
+    assert (cell.visits, cell.open_visits) == (2, 1)
+    last = times(step=["exceptions"], level=["3"], asked_outside=["2026-08-28 16:00:00"], answered=["2026-08-31 16:00:00"])
+    with pytest.raises(UnusableEvidenceError, match=r"states no steps\.exceptions\.levels\.3\.outside"):
+        outside.wait_laws(case, last, ABOUT)
+
+
 def test_an_open_visit_was_last_seen_when_the_export_was_made(case):
     rows = times(step=["inbox"], entered=["2026-09-01 09:00:00"], ended=[""])
     about = EvidenceSettings.model_validate({"exported": "2026-09-02"})

@@ -42,6 +42,8 @@ PATTERNS: dict[str, dict[str, tuple[str, ...]]] = {
         "started": ("steps.{step}.service.*", "steps.{step}.levels.{level}.service.*"),
         "ended": ("steps.{step}.service.*", "steps.{step}.levels.{level}.service.*", "steps.{step}.time.*"),
         "minutes": ("steps.{step}.service.*", "steps.{step}.levels.{level}.service.*"),
+        "asked_outside": ("steps.{step}.levels.{level}.outside.time.*",),
+        "answered": ("steps.{step}.levels.{level}.outside.time.*",),
     },
     "arrivals": {"day": (), "cases": ("arrivals.per_month", "arrivals.per_working_day", "arrivals.day_cv", "types.{type}.share")},
     "approvals": {

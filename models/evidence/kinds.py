@@ -146,12 +146,14 @@ TIMES = FileKind(
         ColumnSpec("ended", "time", "when it was done", "service time"),
         ColumnSpec("minutes", "number", "minutes of work, if measured directly", "service time"),
         ColumnSpec("observed_until", "time", "for an open visit: when the export was made"),
+        ColumnSpec("asked_outside", "time", "at a desk: when somebody outside was asked", "waits for outside"),
+        ColumnSpec("answered", "time", "when the answer from outside came", "waits for outside"),
     ),
     "Lognormal; open visits censored, dates alone interval-censored, periods chosen by their end truncated",
     (
-        ("INV-1", "entry", "", "po_standard", "2026-09-01 10:00", "2026-09-02 09:10", "2026-09-02 09:16", "", ""),
-        ("INV-2", "entry", "", "non_po", "2026-09-01 11:00", "", "", "", "2026-09-30 00:00"),
-        ("", "match", "", "", "", "", "", "3.5", ""),
+        ("INV-1", "entry", "", "po_standard", "2026-09-01 10:00", "2026-09-02 09:10", "2026-09-02 09:16", "", "", "", ""),
+        ("INV-2", "entry", "", "non_po", "2026-09-01 11:00", "", "", "", "2026-09-30 00:00", "", ""),
+        ("", "match", "", "", "", "", "", "3.5", "", "", ""),
     ),
 )  # fmt: skip
 

@@ -205,9 +205,9 @@ def _level(table: Table, case: CaseFile) -> Broken:
 
 def _times(table: Table, case: CaseFile) -> Iterator[Broken]:
     yield _level(table, case)
-    for first, then in (("entered", "started"), ("started", "ended"), ("entered", "ended")):
+    for first, then in (("entered", "started"), ("started", "ended"), ("entered", "ended"), ("asked_outside", "answered")):
         yield _in_order(table, first, then)
-    for column in ("entered", "started", "ended"):
+    for column in ("entered", "started", "ended", "asked_outside", "answered"):
         yield _observed(table, column)
     minutes = table.numbers("minutes")
     yield Broken("E522", "minutes", minutes < 0, lambda i: f"is {minutes[i]:g}", "cannot be negative")
@@ -215,12 +215,15 @@ def _times(table: Table, case: CaseFile) -> Iterator[Broken]:
     nothing = np.isnan(minutes) & (dated[0] | dated[1] | dated[2]) & (sum(d.astype(int) for d in dated) < 2)
     nothing &= np.isnan(table.times("observed_until")[:, 0]) | dated[2]
     nothing |= np.isnan(minutes) & ~dated[0] & ~dated[1] & ~dated[2]
+    asked, answered = (~np.isnan(table.times(c)[:, 0]) for c in ("asked_outside", "answered"))
+    waited = asked & (answered | ~np.isnan(table.times("observed_until")[:, 0]))
+    nothing = (nothing & ~waited) | (answered & ~asked)
     yield Broken(
         NOTHING, "step", nothing, lambda _: "has one date or none, which says nothing about a duration",
-        "give two of entered, started, ended, or minutes, or observed_until for what is open",
+        "give two of entered, started, ended, or minutes, or observed_until for what is open; answered needs asked_outside",
     )  # fmt: skip
     yield _repeated(
-        table, ("case", "step", "level", "entered", "started", "ended"), _given(table, "case") & np.isnan(minutes),
+        table, ("case", "step", "level", "entered", "started", "ended", "asked_outside"), _given(table, "case") & np.isnan(minutes),
         "the same visit of the same case", "give one row for one visit",
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""Waits: for somebody outside, in an inbox, for a process step that is not modelled in detail; on the step's own clock."""
+"""Waits: in an inbox, for a process step that is not modelled in detail, on the step's own clock; and of a desk for answers from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from threading import Event
 
 import numpy as np
@@ -26,14 +26,17 @@ FILES = ("times",)
 def fit(
     case: schema.CaseFile, tables: Mapping[str, Table], about: EvidenceSettings, sampling: Sampling, stop: Event | None = None
 ) -> SubModel | None:
-    """Columns `steps.X.time.…` of the steps of kind wait that the file `times` has rows of; None without any.
+    """Columns `steps.X.time.…` of waits and `steps.X.levels.N.outside.time.…` of desks that the file `times` has rows of; None without.
 
     Raises UnusableEvidenceError for a law that times cannot inform, StoppedError once `stop` is set.
     """
     laws = wait_laws(case, tables, about)
     if not laws:
         return None
-    return fit_laws(NAME, laws, sampling, stop, ("A wait runs from `entered` to `ended`, on the clock of its step.",))
+    notes = (
+        "A wait runs from `entered` to `ended`, on the clock of its step; for an answer from outside, from `asked_outside` to `answered`.",
+    )
+    return fit_laws(NAME, laws, sampling, stop, notes)
 
 
 def wait_laws(case: schema.CaseFile, tables: Mapping[str, Table], about: EvidenceSettings) -> list[TimedLaw]:
@@ -42,14 +45,36 @@ def wait_laws(case: schema.CaseFile, tables: Mapping[str, Table], about: Evidenc
     if table is None:
         return []
     fitting = [s.id for s in case.steps if isinstance(s, schema.Work | schema.Review | schema.Desk | schema.Wait)]
-    found = []
+    found: list[TimedLaw] = []
     for step in case.steps:
+        if isinstance(step, schema.Desk):
+            found += _answers(case, about, table, step, fitting)
         if not isinstance(step, schema.Wait):
             continue
         rows = rows_of_step(table, step.id, fitting) & np.isfinite(table.times("entered")[:, 0])
         if rows.any():
             found.append(_timed(case, about, table, rows, step))
     return found
+
+
+def _answers(
+    case: schema.CaseFile, about: EvidenceSettings, table: Table, step: schema.Desk, fitting: list[str]
+) -> Iterator[TimedLaw]:
+    """Waits of a desk's levels for answers from outside, in elapsed time; what was not answered yet is open."""
+    asked = np.isfinite(table.times("asked_outside")[:, 0])
+    for k, level in enumerate(step.levels, 1):
+        rows = rows_of_step(table, step.id, fitting, k) & asked
+        path = f"steps.{step.id}.levels.{k}.outside"
+        if not rows.any():
+            continue
+        if level.outside is None:
+            line = int(table.lines[np.flatnonzero(rows)[0]])
+            raise UnusableEvidenceError(
+                f"{table.file}, line {line}: somebody outside was asked, but the case file states no {path}; add it, or empty the column"
+            )
+        law = level.outside.time.law
+        arm = arm_of(stated_parameters(law, f"{path}.time"), f"{path}.time", "as_is")
+        yield TimedLaw(f"{path}.time", law, reduce(visits(case, about, table, rows, "asked_outside", "answered")), arm, FILES)
 
 
 def _timed(

@@ -24,7 +24,7 @@ class Learned:
     """One column. before, after: 5 %, 50 % and 95 % points in base units (`before` None: nothing was believed before).
 
     contraction: 1 − variance after / variance before, on the scale of its dimension; negative if the evidence contradicts what was
-    believed · conflict: what the data alone say, against what was believed; None where they say next to nothing.
+    believed · conflict: what the data alone say, against what was believed; None unless it was learned.
     """
 
     name: str
@@ -80,7 +80,7 @@ def _learned(name: str, sub_model: SubModel, dimension: str, after: Floats) -> L
     value = contraction(x, y)
     return Learned(
         name, sub_model.name, sub_model.informed_by.get(name, ()), _points(before), _points(after), value, word_of(value), dimension,
-        conflict(x, y, scale) if value >= WEAK else None,
+        conflict(x, y, scale) if value >= LEARNED else None,
     )  # fmt: skip
 
 

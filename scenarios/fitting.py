@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.evidence.evidence import Evidence
 
 Progress = Callable[[str, int, int], None]
+EXPERTS = "experts"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +113,7 @@ FITTERS: tuple[Fitter, ...] = (
     Fitter("arrivals", ("arrivals",), _plain("arrivals")),
     Fitter("readiness", ("readiness",), _readiness),
     Fitter("drift", ("weekly",), _drift),
-    Fitter("experts", ("experts",), _experts),
+    Fitter(EXPERTS, ("experts",), _experts),
     Fitter("baseline", ("export",), _baseline),
 )
 
@@ -186,11 +187,33 @@ def fit_evidence(
     progress("done", len(wanted), len(wanted))
     if problems:
         raise CaseError(work.loaded.file, problems)
+    models = _data_before_views(models)
     try:
         posterior = posterior_of(models, _provenance(work, made))
     except ValueError as error:
         raise CaseError(work.loaded.file, [Problem("E905", "", str(error), "leave one of the files out")]) from None
     return Fitted(posterior, tuple(fresh), tuple(kept))
+
+
+def _data_before_views(models: list[SubModel]) -> list[SubModel]:
+    """Experts' views only of what no other fit speaks of; the fit that does notes which views it leaves out."""
+    views = next((s for s in models if s.name == EXPERTS), None)
+    if views is None:
+        return models
+    found = [_noting(s, [name for name in s.columns if name in views.columns]) for s in models if s is not views]
+    told = {name for s in found for name in s.columns}
+    left = replace(views, columns=_less(views.columns, told), prior=_less(views.prior, told))
+    return [*found, left] if left.columns else found
+
+
+def _noting(model: SubModel, unused: list[str]) -> SubModel:
+    remedy = "this fit's data do; to have the view as its prior, write it into the case file"
+    notes = (f"{name}: the view in the file experts does not speak here, {remedy}" for name in unused)
+    return replace(model, notes=(*model.notes, *notes))
+
+
+def _less(columns: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: x for name, x in columns.items() if name not in names}
 
 
 def _files(evidence: Evidence, found: SubModel) -> dict[str, tuple[str, ...]]:
@@ -208,7 +231,7 @@ def _has(evidence: Evidence, fitter: Fitter) -> bool:
 def _key(work: Work, fitter: Fitter) -> str:
     """A hash of all that a sub-model depends on."""
     digests = {f.name: f.sha256 for f in work.evidence.files}
-    files = sorted({t.file for kind, t in work.evidence.tables.items() if kind in fitter.kinds})
+    files = sorted({t.file for kind, t in work.evidence.tables.items() if kind in fitter.kinds or fitter.name == EXPERTS})
     if work.evidence.cycles is not None and fitter.kinds == ("export",):
         files.append(work.evidence.cycles.file)
     parts = [

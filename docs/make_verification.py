@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from docs.fit_verification import calibration_lines, fit_oracle_lines
 from simulator.compiled_engine import CompiledEngine
 from simulator.program import F, Op, lower
 from simulator.textbook import CheckResult, run_checks
@@ -199,6 +200,16 @@ def page(results: tuple[CheckResult, ...]) -> str:
         "Each is written into the source of the simulator; the named test must pass without it and fail with it.",
         "",
         *fault_lines(),
+        "",
+        "## The fits",
+        "",
+        "What evidence teaches is compared with closed forms, quadrature, and samplers written anew; real logs are in [fits-on-real-logs.md](fits-on-real-logs.md), hidden truths in [backtest.md](backtest.md).",
+        "",
+        *fit_oracle_lines(),
+        "",
+        "### Calibrated by simulation (`make sbc`)",
+        "",
+        *calibration_lines(),
         "",
     ]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from docs.fit_verification import FIT_ORACLES, calibration_lines, fit_oracle_lines
 from simulator.textbook import run_checks
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +44,13 @@ def test_what_the_engines_were_compared_on_stands_on_the_page(maker: ModuleType,
         assert line in page
     assert min(maker.generated().workflows.values()) > maker.IN_CI // 4
     assert maker.IN_CI >= 300
+
+
+def test_the_oracles_of_the_fits_exist_and_stand_on_the_page(maker: ModuleType, page: str) -> None:
+    for _, module, test, _ in FIT_ORACLES:
+        assert test in maker.tests_in(module, "test_"), test
+    for line in (*fit_oracle_lines(), *calibration_lines()):
+        assert line in page
 
 
 def test_the_unchanged_cases_table_names_tests_that_exist(maker: ModuleType) -> None:

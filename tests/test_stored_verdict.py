@@ -13,7 +13,7 @@ from scenarios.problems import CaseError, Problem
 from scenarios.runs import Store
 from scenarios.study import Means, collect, replicate
 from scenarios.study.draws import AUDIT_EVERY, VERDICT, decision_plan
-from scenarios.study.stored import decide, own_folder, stored_verdict
+from scenarios.study.stored import decide, own_folder, stored_verdict, tightening
 from simulator.compiled_engine import CompiledEngine
 from simulator.engines import SimpyEngine
 from simulator.futures import given
@@ -73,6 +73,16 @@ def test_the_verdict_is_taken_from_a_finished_decision_run(loaded):
     with patch("scenarios.study.draws.simulate_chunk", side_effect=AssertionError("simulated again")):
         assert figures(stored_verdict(loaded, DRAWS, 1, Means())) == decided
     assert figures(stored_verdict(loaded, DRAWS, 2, Means())) != decided
+
+
+def test_a_verdict_tightens_and_ends_as_the_whole_one(loaded):
+    """Each look holds the futures of the one before it; nothing is simulated twice; the last look is kept for the command line."""
+    looks = [figures(study) for study in tightening(loaded, 24, 1, Means())]
+    counts = [len(found) for _, found in looks]
+    assert counts == [10, 20, 24]
+    assert looks[0][1] == looks[-1][1][:10]
+    with patch("scenarios.study.draws.simulate_chunk", side_effect=AssertionError("simulated again")):
+        assert figures(stored_verdict(loaded, 24, 1, Means())) == looks[-1]
 
 
 def test_a_kept_run_says_that_it_is_complete(loaded):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from scenarios.runs.manifest import POSTERIOR
 from scenarios.runs.store import RESULT
 from scenarios.store import SolvedCache
 from scenarios.study.draws import (
+    CHUNK,
     FUTURES_PER_DRAW,
     VERDICT,
     Chunk,
@@ -205,6 +206,48 @@ def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> V
         study = judged(loaded.case, seed, done, means)
         parts.finish(_result(study, done))
     return study
+
+
+def tightening(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Iterator[VerdictStudy]:
+    """The verdict on ever more futures, the last one that of `stored_verdict`: each goes on where the one before it ended.
+
+    Raises Cancelled.
+    """
+    plan = decision_plan(loaded.case)
+    if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
+        plan = VERDICT
+    cache, seen = SolvedCache(loaded.hash, seed), SeenParts()
+    with cached_parts(loaded, plan, draws, seed, means) as kept:
+        seen.behind = kept
+        for count in growing(draws):
+            done = collect(loaded.case, plan, count, seed, means, cache, seen)
+            study = judged(loaded.case, seed, done, means)
+            if count == draws:
+                kept.finish(_result(study, done))
+            yield study
+
+
+def growing(draws: int) -> Iterator[int]:
+    """How many draws are looked at after each slice: two chunks at a time, so that a slice takes about a second."""
+    return iter([*range(2 * CHUNK, draws, 2 * CHUNK), draws])
+
+
+@dataclass(slots=True, eq=False)
+class SeenParts(Parts):
+    """Chunks in memory, before those of another place."""
+
+    behind: Parts = field(default_factory=Parts)
+    known: dict[int, DrawsDone] = field(default_factory=dict)
+
+    def load(self, first: int) -> DrawsDone | None:
+        found = self.known.get(first) or self.behind.load(first)
+        if found is not None:
+            self.known[first] = found
+        return found
+
+    def save(self, first: int, done: DrawsDone) -> None:
+        self.known[first] = done
+        self.behind.save(first, done)
 
 
 def _result(study: VerdictStudy, done: Collected) -> dict[str, Any]:

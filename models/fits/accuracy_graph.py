@@ -84,7 +84,7 @@ def _model(size: Size) -> Any:
         by_type = mean + wide * type_z
         pm.Deterministic("number_z", number_z)
         pm.Deterministic("spread_z", abs(signed))
-        pm.Deterministic("type_z", type_z * (own + (1 - own) * pt.sgn(signed)[:, None]))
+        pm.Deterministic("type_z", type_z * (own + (1 - own) * pt.sign(signed)[:, None]))
         pilot = number[0] + by_type[0] + number[2] * d["unpiloted"]
         logit = pt.stack([pilot, pilot + number[1] + by_type[1]])
         p = pt.dot(d["weights"], pm.math.sigmoid(logit[:, :, None] + d["effects"]).flatten())

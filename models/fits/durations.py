@@ -106,8 +106,8 @@ def _intervals(d: Mapping[str, Any], theta: Any, size: Size) -> Any:
     mu = own[0] - d["row_by_mean"] * sigma**2 / 2
     low = (pt.log(d["low"] + d["low_rest"] * inverse) - mu) / sigma
     high = (pt.log(d["high"] + d["high_rest"] * inverse) - mu) / sigma
-    side = pt.sgn(low + high) * ROOT_HALF  # the tail in which the difference loses no digits
-    chance = d["node"] * pt.sgn(side) * (pt.erfc(side * low) - pt.erfc(side * high)) / 2
+    side = pt.sign(low + high) * ROOT_HALF  # the tail in which the difference loses no digits
+    chance = d["node"] * pt.sign(side) * (pt.erfc(side * low) - pt.erfc(side * high)) / 2
     double = chance[size.terms :].reshape((size.doubles, len(NODES))).sum(axis=1)
     return d["weight"] * pt.log(pt.maximum(pt.concatenate([chance[: size.terms], double]), SMALLEST))
 

@@ -34,8 +34,8 @@ LIMITS = """\
 ## What this does not show
 
 - Where the spread of places is above 1, one cause is known: the days nobody has located are solved in the same simulated future in which the
-  promise is then judged, so that chance in the two partly cancels. In these companies (standard deviations 0.18 d today, 0.20 d live,
-  correlation 0.86) the verdict holds 0.20 d of the 0.27 d that chance and the error of today's mean leave.
+  promise is then judged, so that chance in the two partly cancels. It matters where chance is large beside what is not known, as in small
+  companies; in the shipped invoice scenario it does not.
 - A real workflow need not be the one of the case file: queues nobody drew, waits of another shape, people who work around the AI.
 - The truth is drawn from the beliefs of the case file. Overconfident ranges make overconfident verdicts; nothing here can tell.
 - The companies are small (24 cases a working day, six weeks judged) and differ in their numbers, not in their process.

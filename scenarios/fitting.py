@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.evidence.refusals import UnusableEvidenceError
 from models.fits.baseline import BaselineEvidenceError, fit_baseline
-from models.fits.seam import Sampling
+from models.fits.seam import Sampling, StoppedError
 from models.posterior import PosteriorDraws, SubModel, posterior_of
 from scenarios.files import LoadedCase, load_without_fit
 from scenarios.posterior_file import FILE, configuration_hash, evidence_hashes, read_posterior, write_posterior
@@ -38,11 +38,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Fitter:
-    """One sub-model. `kinds`: the kinds of evidence it reads; it is fitted if one of them is there."""
+    """One sub-model. `kinds`: the kinds of evidence it reads; it is fitted if one of them is there · `sampled`: slow, so it comes last."""
 
     name: str
     kinds: tuple[str, ...]
     fit: Callable[[Work], SubModel | None]
+    sampled: bool = False
 
 
 def _accuracy(work: Work) -> SubModel | None:
@@ -102,15 +103,15 @@ def _baseline(work: Work) -> SubModel | None:
 
 
 FITTERS: tuple[Fitter, ...] = (
-    Fitter("accuracy", ("pilot", "production", "audit"), _accuracy),
+    Fitter("accuracy", ("pilot", "production", "audit"), _accuracy, sampled=True),
     Fitter("catch", ("seeded",), _catch),
-    Fitter("service", ("times",), _plain("service")),
-    Fitter("outside", ("times",), _plain("outside")),
-    Fitter("latency", ("calls", "outages"), _plain("latency")),
-    Fitter("approvals", ("approvals",), _plain("approvals")),
+    Fitter("service", ("times",), _plain("service"), sampled=True),
+    Fitter("outside", ("times",), _plain("outside"), sampled=True),
+    Fitter("latency", ("calls", "outages"), _plain("latency"), sampled=True),
+    Fitter("approvals", ("approvals",), _plain("approvals"), sampled=True),
     Fitter("shares", ("counts", "calls", "approvals"), _plain("events")),
     Fitter("quality", ("quality", "arrivals"), _plain("quality")),
-    Fitter("arrivals", ("arrivals",), _plain("arrivals")),
+    Fitter("arrivals", ("arrivals",), _plain("arrivals"), sampled=True),
     Fitter("readiness", ("readiness",), _readiness),
     Fitter("drift", ("weekly",), _drift),
     Fitter(EXPERTS, ("experts",), _experts),
@@ -163,36 +164,51 @@ def fit_evidence(
     """The same from evidence in memory. `before`: an earlier fit whose unchanged sub-models are taken over."""
     keys: Mapping[str, str] = before.provenance.get("keys", {}) if before is not None else {}
     old = {s.name: s for s in before.sub_models} if before is not None else {}
-    wanted = [f for f in FITTERS if _has(work.evidence, f)]
-    models, made, fresh, kept, problems = list[SubModel](), dict[str, str](), list[str](), list[str](), list[Problem]()
-    for i, fitter in enumerate(wanted):
-        progress(fitter.name, i, len(wanted))
-        key = _key(work, fitter)
-        if fitter.name in old and (keys.get(fitter.name) == key or (only is not None and fitter.name not in only)):
-            models.append(old[fitter.name])
-            made[fitter.name] = keys.get(fitter.name, key)
-            kept.append(fitter.name)
-            continue
-        if only is not None and fitter.name not in only:
-            continue
+    wanted = sorted((f for f in FITTERS if _has(work.evidence, f)), key=lambda f: f.sampled)
+    keep = {f.name for f in wanted if f.name in old and (keys.get(f.name) == _key(work, f) or not _asked(f, only))}
+    fit_now = [f for f in wanted if f.name not in keep and _asked(f, only)]
+    _refuse(work, fit_now)
+    found, problems = {name: old[name] for name in keep}, list[Problem]()
+    for i, fitter in enumerate(fit_now):
+        progress(fitter.name, i, len(fit_now))
         try:
-            found = fitter.fit(work)
+            made = fitter.fit(work)
         except (UnusableEvidenceError, BaselineEvidenceError) as error:
             problems.append(Problem("E905", fitter.name, str(error)))
             continue
-        if found is not None and found.columns:
-            models.append(replace(found, name=fitter.name, informed_by=_files(work.evidence, found)))
-            made[fitter.name] = key
-            fresh.append(fitter.name)
-    progress("done", len(wanted), len(wanted))
+        if made is not None and made.columns:
+            found[fitter.name] = replace(made, name=fitter.name, informed_by=_files(work.evidence, made))
+    progress("done", len(fit_now), len(fit_now))
     if problems:
         raise CaseError(work.loaded.file, problems)
-    models = _data_before_views(models)
+    models = _data_before_views([found[f.name] for f in FITTERS if f.name in found])
+    made_of = {f.name: keys.get(f.name, "") if f.name in keep else _key(work, f) for f in wanted if f.name in found}
     try:
-        posterior = posterior_of(models, _provenance(work, made))
+        posterior = posterior_of(models, _provenance(work, made_of))
     except ValueError as error:
         raise CaseError(work.loaded.file, [Problem("E905", "", str(error), "leave one of the files out")]) from None
-    return Fitted(posterior, tuple(fresh), tuple(kept))
+    return Fitted(posterior, tuple(f.name for f in fit_now if f.name in found), tuple(f.name for f in FITTERS if f.name in keep))
+
+
+def _asked(fitter: Fitter, only: frozenset[str] | None) -> bool:
+    return only is None or fitter.name in only
+
+
+def _refuse(work: Work, fitters: list[Fitter]) -> None:
+    """Reads the evidence of all fits up to the point where sampling would begin, so that what cannot be used is said at once, and not
+    after minutes. Raises CaseError."""
+    stop = Event()
+    stop.set()
+    problems = []
+    for fitter in fitters:
+        try:
+            fitter.fit(replace(work, stop=stop))
+        except StoppedError:
+            pass
+        except (UnusableEvidenceError, BaselineEvidenceError) as error:
+            problems.append(Problem("E905", fitter.name, str(error)))
+    if problems:
+        raise CaseError(work.loaded.file, problems)
 
 
 def _data_before_views(models: list[SubModel]) -> list[SubModel]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from models.fits.seam import Compiled, compile_model
+from models.fits.seam import Compiled
 
 NUMBERS = ("level", "shift", "penalty", "accept_right", "accept_wrong", "sensitivity", "specificity")
 """Unknown single numbers, on the scale of their normal prior: logits."""
@@ -40,7 +40,7 @@ class Size:
 @lru_cache(maxsize=4)
 def compiled(size: Size) -> Compiled:
     """The compiled model of a size, once a process."""
-    return compile_model(lambda: _model(size), KEPT)
+    return Compiled(lambda: _model(size), KEPT)
 
 
 def empty(size: Size) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from models import schema
 from models.evidence.daily_arrivals import MOST_ROWS, WEEKDAYS, DailyArrivals, daily
 from models.evidence.settings import EvidenceSettings
 from models.evidence.table import Table
-from models.fits.seam import Compiled, Sampled, Sampling, compile_model
+from models.fits.seam import Compiled, Sampled, Sampling
 from models.fits.timed_laws import predictive_check, standard
 from models.posterior import Predictive, SubModel
 from models.priors import Prior, prior_of
@@ -132,7 +132,7 @@ def build_model(rows: int) -> Any:
 @lru_cache(maxsize=2)
 def compiled(rows: int) -> Compiled:
     """The model of a size, compiled once a process (20 to 40 s)."""
-    return compile_model(lambda: build_model(rows), NAMES)
+    return Compiled(lambda: build_model(rows), NAMES)
 
 
 def _no_data(rows: int) -> dict[str, NDArray[Any]]:

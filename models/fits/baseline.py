@@ -51,7 +51,8 @@ def fit_baseline(cycles: Cycles, case: CaseFile, seed: int) -> SubModel:
     weeks = int(number.max()) + 1
     if weeks < MIN_WEEKS:
         raise BaselineEvidenceError(
-            f"the cases come from {weeks} weeks; at least {MIN_WEEKS} are needed to say how sure the mean is"
+            f"the cases come from {weeks} weeks; at least {MIN_WEEKS} are needed to say how sure the mean is: export a longer period, or take "
+            "the export away and state baseline.observed and baseline.standard_error"
         )
     legs, skipped = _legs(cycles, case)
     rng = np.random.default_rng(seed)

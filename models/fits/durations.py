@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evidence.duration_cells import NODES, Cell, double_nodes, log_likelihood
-from models.fits.seam import Compiled, Sampling, compile_model
+from models.fits.seam import Compiled, Sampling
 from models.posterior import Diagnostic
 from models.priors import Prior
 
@@ -120,7 +120,7 @@ def _libraries() -> tuple[Any, Any]:
 @lru_cache(maxsize=2)
 def compiled(size: Size) -> Compiled:
     """The model of a size, compiled once a process (20 to 40 s)."""
-    return compile_model(lambda: build_model(size), ("z",))
+    return Compiled(lambda: build_model(size), ("z",))
 
 
 # -- data of the model

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from threading import Event
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -53,17 +53,32 @@ class Sampled:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Compiled:
-    """A compiled model. `names`: the variables that are kept."""
+    """A model that is compiled when it is first sampled, once. `build` makes the PyMC model; `names`: the variables that are kept."""
 
-    sampler: Any
+    build: Callable[[], Any]
     names: tuple[str, ...]
+    _sampler: Any = None
+    _lock: Lock = field(default_factory=Lock)
 
-    def sample(self, data: Mapping[str, ArrayLike], settings: Sampling, stop: Event | None = None) -> Sampled:
-        """Samples with new data (the names of the model's `pm.Data`). Raises StoppedError once `stop` is set."""
+    @property
+    def sampler(self) -> Any:
+        """nutpie's compiled model."""
         import nutpie
 
+        with self._lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if self._sampler is None:
+                self._sampler = nutpie.compile_pymc_model(self.build(), backend="numba", freeze_model=False)
+            return self._sampler
+
+    def sample(self, data: Mapping[str, ArrayLike], settings: Sampling, stop: Event | None = None) -> Sampled:
+        """Samples with new data (the names of the model's `pm.Data`). Raises StoppedError once `stop` is set, before it compiles."""
+        import nutpie
+
+        if stop is not None and stop.is_set():
+            raise StoppedError
         with_data = self.sampler.with_data(**{name: np.asarray(value) for name, value in data.items()}) if data else self.sampler
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -88,15 +103,6 @@ def _finished(running: Any) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def compile_model(build: Callable[[], Any], names: tuple[str, ...]) -> Compiled:
-    """Compiles the PyMC model that `build` makes; `names` are the variables to keep."""
-    import nutpie
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Compiled(nutpie.compile_pymc_model(build(), backend="numba", freeze_model=False), names)
 
 
 def diagnose(chains: Mapping[str, Floats], stats: Any) -> tuple[Diagnostic, ...]:

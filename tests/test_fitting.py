@@ -259,10 +259,10 @@ def test_the_chance_if_bad_news_come_together(tmp_path):
 
 
 def test_what_cannot_be_used_is_said_before_anything_is_sampled(tmp_path, monkeypatch):
-    """An export of five weeks beside results of the AI: refused before any model is compiled, and nothing is written."""
+    """An export of four weeks beside results of the AI: refused before any model is compiled, and nothing is written."""
     monkeypatch.setattr("nutpie.compile_pymc_model", lambda *_, **__: pytest.fail("compiled"))
-    table, mapping = export(cases=200, weeks=5)
-    mapping = mapping.replace("2026-05-24", "2026-02-08")
+    table, mapping = export(cases=200, weeks=4)
+    mapping = mapping.replace("2026-05-24", "2026-02-01")
     pilot = "type,tried,right\npo_standard,400,368\n"
     folder = folder_with(tmp_path, pilot_csv=pilot, counts_csv=COUNTS, invoices_csv=table, invoices_toml=mapping)
     with pytest.raises(CaseError, match="export a longer period"):

@@ -209,17 +209,19 @@ def _broken_limit(baseline: schema.Baseline, result: Outcome) -> str:
 def extreme_per_visit(baseline: schema.Baseline, solved: Solved) -> dict[str, tuple[float, dict[str, float]]]:
     """For each place: the share of the unlocated days that fits there (all of them, or up to its limit), and the days per visit.
 
-    What does not fit is spread evenly over the other places. The total stays that of `solved`, so today's mean stays reproduced.
+    What does not fit is spread evenly over the other places. The total stays that of `solved`, so today's mean stays reproduced. Places
+    whose waits were fitted hold no unlocated days, so they are left out.
     """
     extremes = {}
-    for name, place in baseline.places.items():
+    places = {name: place for name, place in baseline.places.items() if name in solved.shares}
+    for name, place in places.items():
         share = 1.0
         if place.at_most is not None:
             located = solved.as_is.step_days[name] - solved.unlocated_days * solved.shares[name]
             room = units.seconds(place.at_most) / DAY - located
             share = float(np.clip(room / max(solved.unlocated_days, 1e-9), 0.0, 1.0))
-        others = (1 - share) / max(1, len(baseline.places) - 1)
-        shares = {other: share if other == name else others for other in baseline.places}
+        others = (1 - share) / max(1, len(places) - 1)
+        shares = {other: share if other == name else others for other in places}
         extremes[name] = (share, _per_visit(solved.unlocated_days, shares, solved.as_is))
     return extremes
 

@@ -20,6 +20,7 @@ from scenarios.problems import CaseError, Problem
 from scenarios.version import package_version
 
 if TYPE_CHECKING:
+    from models.evidence.cycles import Cycles
     from models.evidence.evidence import Evidence
 
 Progress = Callable[[str, int, int], None]
@@ -256,7 +257,18 @@ def _key(work: Work, fitter: Fitter) -> str:
     ]  # fmt: skip
     if fitter.name == "baseline":
         parts.append(str(work.loaded.case.baseline))
+    if work.evidence.cycles is not None and work.evidence.cycles.file in files:
+        parts.append(_as_mapped(work.evidence.cycles))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _as_mapped(cycles: Cycles) -> str:
+    """A hash of what the mapping makes of an export: the same file means something else under another one."""
+    found = hashlib.sha256(repr((cycles.selected_by, cycles.window, cycles.exported, list(cycles.events))).encode())
+    for instants in (cycles.arrival, cycles.end, *cycles.events.values()):
+        found.update(instants.tobytes())
+    found.update("\n".join(map(str, [*cycles.case, *cycles.type])).encode())
+    return found.hexdigest()
 
 
 def _provenance(work: Work, keys: Mapping[str, str]) -> dict[str, Any]:

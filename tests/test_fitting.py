@@ -268,3 +268,15 @@ def test_what_cannot_be_used_is_said_before_anything_is_sampled(tmp_path, monkey
     with pytest.raises(CaseError, match="export a longer period"):
         fit_folder(folder, Sampling(7))
     assert not (folder / "posterior.nc").exists()
+
+
+def test_another_mapping_of_the_same_export_is_another_fit(tmp_path):
+    """The date of entry is taken out of the mapping: the baseline is fitted anew, without its leg."""
+    table, mapping = export()
+    folder = folder_with(tmp_path, invoices_csv=table, invoices_toml=mapping)
+    assert "baseline" in fit_folder(folder, Sampling(7)).fresh
+    assert "baseline" in fit_folder(folder, Sampling(7)).kept
+    (folder / "evidence" / "invoices.toml").write_text(mapping.replace('entered = "entry.ended"\n', ""))
+    again = fit_folder(folder, Sampling(7))
+    assert "baseline" in again.fresh
+    assert not any("entry" in name for name in again.posterior.names())

@@ -129,6 +129,12 @@ def test_all_days_at_one_place_as_far_as_they_fit():
     assert extremes["entry"][0] == 1.0
 
 
+def test_a_place_whose_waits_were_fitted_has_no_extreme():
+    """Its share is not among those of a draw; all unlocated days lie at the other place."""
+    solved = b.Solved(14.0, 8.0, {"entry": 1.0}, {}, seen(14.0, {}, {"entry.unlocated": 1.0, "approve.unlocated": 0.5}))
+    assert b.extreme_per_visit(baseline(), solved) == {"entry": (1.0, {"entry": 8.0})}
+
+
 # ---------------------------------------------------------------- the split and the goal of a draw
 
 

@@ -34,6 +34,7 @@ your case. A date alone is enough; more dates locate more of today's days. From 
 
 - **today's cases**: days from arrival to end of each case, as an interval if dates have no time; cases still open at the export count with
   their age; how the cases were selected (`selected_by`) is kept, because what was still open is missing from an export of what ended;
+  cases of six weeks or more are needed to say how sure the mean is;
 - **times** and **approvals**: visits of steps of which two dates are mapped, open ones marked as open;
 - **arrivals**: cases a day, if the export holds all cases that came in a period.
 

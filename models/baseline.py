@@ -89,7 +89,7 @@ def solve(
     `legs`: stretches whose mean days are known from dates; the days of the places in them are located.
     """
     if shares and any(leg.places for leg in legs):
-        return _solve_legs(baseline, goal_days, shares, simulate, start, [leg for leg in legs if leg.places])
+        return _solve_legs(baseline, goal_days, shares, simulate, start, legs)
     if not shares:
         return Solved(goal_days, 0.0, {}, {}, simulate({}))
     days = start.unlocated_days + goal_days - start.goal_days if start is not None else 0.0
@@ -137,14 +137,17 @@ def _solve_legs(
     A leg whose own steps take longer than the dates say keeps 0 days; only the whole decides whether the draw is rejected.
     """
     rest = [name for name in shares if not any(name in leg.places for leg in legs)]
+    without = [leg for leg in legs if not leg.places]
+    legs = [leg for leg in legs if leg.places]
     groups = [*(leg.places for leg in legs), tuple(rest)]
     days, seen = [sum(_case_days(start, name) for name in group) for group in groups], start.as_is if start is not None else None
+    left = 0.0
     for _ in range(MAX_LEG_ITERATIONS):
         days = [max(d, 0.0) for d in days]
         by_place = {name: d * _within(shares, group, name) for d, group in zip(days, groups, strict=True) for name in group}
         per_visit = _per_visit(1.0, by_place, seen) if seen is not None else dict.fromkeys(shares, 0.0)
         seen = simulate(per_visit)
-        off = [leg.days - sum(seen.step_days.get(step, 0.0) for step in leg.steps) for leg in legs]
+        off = [leg.days - _leg_days(leg, seen) for leg in legs]
         whole = goal_days - seen.figures["mean_cycle_time_days"]
         stuck = [d == 0.0 and o <= 0 for d, o in zip(days, off, strict=False)]
         held = all(s or abs(o) <= LEG_WITHIN_DAYS for s, o in zip(stuck, off, strict=True))
@@ -164,9 +167,27 @@ def _solve_legs(
             days = [*(p + left * (p / sum(parts) if sum(parts) > 0 else 1 / len(parts)) for p in parts), 0.0]
             if abs(left) <= units.seconds(baseline.tolerance) / DAY and abs(whole) <= SOLVED_WITHIN_DAYS:
                 return Solved(goal_days, sum(by_place.values()), _normed(by_place), per_visit, seen)
-    return Rejected(
-        f"no unlocated days bring the mean within {SOLVED_WITHIN_DAYS} of {goal_days:.1f} days and the dated legs to theirs"
+    assert seen is not None
+    return Rejected(_unreached(goal_days, left, without, seen))
+
+
+def _unreached(goal_days: float, left: float, without: Sequence[DatedLeg], seen: Outcome) -> str:
+    """Why dates and the whole do not go together. left: days of the whole that remain once every dated leg is as its dates say ·
+    without: dated legs in which the case has no place for unlocated days."""
+    told = f"with every dated stretch as its dates say, the whole takes {goal_days - left:.1f} of {goal_days:.1f} days"
+    missing = {leg.name: leg.days - _leg_days(leg, seen) for leg in without}
+    name = max(missing, key=lambda key: abs(missing[key]), default="")
+    if not name:
+        return told
+    leg = next(leg for leg in without if leg.name == name)
+    return (
+        f'{told}; the stretch that ends with "{name}" takes {leg.days:.1f} days by its dates and {_leg_days(leg, seen):.1f} by its steps, '
+        "none of which is a place of the baseline"
     )
+
+
+def _leg_days(leg: DatedLeg, seen: Outcome) -> float:
+    return sum(seen.step_days.get(step, 0.0) for step in leg.steps)
 
 
 def _normed(days: Mapping[str, float]) -> dict[str, float]:

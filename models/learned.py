@@ -71,17 +71,20 @@ def word_of(value: float | None) -> Word:
 
 
 def _learned(name: str, sub_model: SubModel, dimension: str, after: Floats) -> Learned:
-    before, scale = sub_model.prior.get(name), SCALES[dimension]
-    if before is None:
-        return Learned(
-            name, sub_model.name, sub_model.informed_by.get(name, ()), None, _points(after), None, word_of(None), dimension
-        )
-    x, y = to_scale(before, scale), to_scale(after, scale)
-    value = contraction(x, y)
-    return Learned(
-        name, sub_model.name, sub_model.informed_by.get(name, ()), _points(before), _points(after), value, word_of(value), dimension,
-        conflict(x, y, scale) if value >= LEARNED else None,
-    )  # fmt: skip
+    before, points, value, contradiction = sub_model.prior.get(name), None, None, None
+    if before is not None:
+        scale = _scale(dimension, before, after)
+        x, y = to_scale(before, scale), to_scale(after, scale)
+        points, value = _points(before), contraction(x, y)
+        contradiction = conflict(x, y, scale) if value >= LEARNED else None
+    files = sub_model.informed_by.get(name, ())
+    return Learned(name, sub_model.name, files, points, _points(after), value, word_of(value), dimension, contradiction)
+
+
+def _scale(dimension: str, before: Floats, after: Floats) -> Scale:
+    """Numbers that are never 0 or less, such as cases a month, count as times do."""
+    positive = dimension == "number" and min(before.min(), after.min()) > 0
+    return "log" if positive else SCALES[dimension]
 
 
 def conflict(before: Floats, after: Floats, scale: Scale) -> Conflict:

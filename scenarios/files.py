@@ -42,6 +42,8 @@ def find(name: str) -> Path:
     path = Path(name)
     try:
         found = _file_or_folder(path, name)
+    except CaseError:
+        raise
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise CaseError(name, [Problem("E100", "", f"cannot be read: {why}")]) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -122,12 +122,11 @@ FITTERS: tuple[Fitter, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """What `fit` left: the posterior, and which sub-models were fitted now, taken over, or not possible (name → why)."""
+    """What `fit` left: the posterior, and which sub-models were fitted now, or taken over."""
 
     posterior: PosteriorDraws
     fresh: tuple[str, ...]
     kept: tuple[str, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit_folder(
@@ -165,23 +164,10 @@ def fit_evidence(
     """The same from evidence in memory. `before`: an earlier fit whose unchanged sub-models are taken over."""
     keys: Mapping[str, str] = before.provenance.get("keys", {}) if before is not None else {}
     old = {s.name: s for s in before.sub_models} if before is not None else {}
-    wanted = sorted((f for f in FITTERS if _has(work.evidence, f)), key=lambda f: f.sampled)
+    wanted = [f for f in FITTERS if _has(work.evidence, f)]
     keep = {f.name for f in wanted if f.name in old and (keys.get(f.name) == _key(work, f) or not _asked(f, only))}
     fit_now = [f for f in wanted if f.name not in keep and _asked(f, only)]
-    _refuse(work, fit_now)
-    found, problems = {name: old[name] for name in keep}, list[Problem]()
-    for i, fitter in enumerate(fit_now):
-        progress(fitter.name, i, len(fit_now))
-        try:
-            made = fitter.fit(work)
-        except (UnusableEvidenceError, BaselineEvidenceError) as error:
-            problems.append(Problem("E905", fitter.name, str(error)))
-            continue
-        if made is not None and made.columns:
-            found[fitter.name] = replace(made, name=fitter.name, informed_by=_files(work.evidence, made))
-    progress("done", len(fit_now), len(fit_now))
-    if problems:
-        raise CaseError(work.loaded.file, problems)
+    found = {name: old[name] for name in keep} | _fitted(work, fit_now, progress)
     models = _data_before_views([found[f.name] for f in FITTERS if f.name in found])
     made_of = {f.name: keys.get(f.name, "") if f.name in keep else _key(work, f) for f in wanted if f.name in found}
     try:
@@ -195,21 +181,35 @@ def _asked(fitter: Fitter, only: frozenset[str] | None) -> bool:
     return only is None or fitter.name in only
 
 
-def _refuse(work: Work, fitters: list[Fitter]) -> None:
-    """Reads the evidence of all fits up to the point where sampling would begin, so that what cannot be used is said at once, and not
-    after minutes. Raises CaseError."""
-    stop = Event()
-    stop.set()
-    problems = []
-    for fitter in fitters:
-        try:
-            fitter.fit(replace(work, stop=stop))
-        except StoppedError:
-            pass
-        except (UnusableEvidenceError, BaselineEvidenceError) as error:
-            problems.append(Problem("E905", fitter.name, str(error)))
+def _fitted(work: Work, fitters: list[Fitter], progress: Progress) -> dict[str, SubModel]:
+    """What the fits find, by name. Those without a sampler come first; the evidence of the others is read up to the point where sampling
+    would begin before any of them compiles, so that what cannot be used is said at once and not after minutes. Raises CaseError."""
+    found: dict[str, SubModel] = {}
+    problems: list[Problem] = []
+    read_only = replace(work, stop=Event())
+    read_only.stop.set()
+    quick, slow = [f for f in fitters if not f.sampled], [f for f in fitters if f.sampled]
+    for given, those in ((work, quick), (read_only, slow)):
+        for fitter in those:
+            try:
+                _keep(found, work, fitter, fitter.fit(given))
+            except StoppedError:
+                if given is work:
+                    raise
+            except (UnusableEvidenceError, BaselineEvidenceError) as error:
+                problems.append(Problem("E905", fitter.name, str(error)))
     if problems:
         raise CaseError(work.loaded.file, problems)
+    for i, fitter in enumerate(f for f in slow if f.name not in found):
+        progress(f"{fitter.name} (its model is compiled first)", i, len(slow))
+        _keep(found, work, fitter, fitter.fit(work))
+    progress("done", len(slow), len(slow))
+    return found
+
+
+def _keep(found: dict[str, SubModel], work: Work, fitter: Fitter, made: SubModel | None) -> None:
+    if made is not None and made.columns:
+        found[fitter.name] = replace(made, name=fitter.name, informed_by=_files(work.evidence, made))
 
 
 def _data_before_views(models: list[SubModel]) -> list[SubModel]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,25 @@ def test_steps_that_alone_take_longer_are_rejected_with_legs_too():
     assert answer == b.Rejected("the sourced steps alone take 6.0 of 5.0 days")
     near = b.solve(baseline(), 5.9, {"entry": 1.0}, Line(), None, [leg("entry.ended", 0.0, "entry")])
     assert isinstance(near, b.Solved)
+
+
+def test_a_whole_that_dates_cannot_make_is_rejected_with_the_stretch():
+    """Six days of steps, three more by the dates of entry: 9 of 30; 4 d until the end have no place. The rest is said, and where."""
+    answer = b.solve(
+        baseline(),
+        30.0,
+        {"entry": 1.0},
+        Line(),
+        None,
+        [leg("entry.ended", 3.0, "entry"), b.DatedLeg("end", ("posting",), (), 4.0)],
+    )
+    assert isinstance(answer, b.Rejected)
+    found = re.search(
+        r"the whole takes (\S+) of 30.0 days; the stretch that ends with \"end\" takes 4.0 days by its dates and 0.0 by",
+        answer.reason,
+    )
+    assert found is not None, answer
+    assert float(found[1]) == pytest.approx(9.0, abs=0.2)
 
 
 def test_dates_move_the_answer_of_the_default_scenario():

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from models.evidence.refusals import UnusableEvidenceError
-from models.fits.confidence import Bands, bands_of, lowest_threshold, outcomes
+from models.fits.confidence import Bands, bands_of, outcomes
 from tests.evidence_tables import table
 
 EDGES = (0.0, 0.5, 0.8, 0.9)
@@ -45,18 +45,6 @@ def test_coverage_and_accepted_errors_follow_from_the_accuracy():
     for lower, higher in pairwise(found):
         assert (higher.coverage <= lower.coverage).all()
         assert (higher.accepted_error <= lower.accepted_error).all()
-
-
-def test_the_lowest_threshold_that_keeps_a_limit():
-    """10 % wrong: 8 % of all accepted and wrong from 0.5 on, 4 % from 0.8 on, 1.5 % from 0.9 on."""
-    found = outcomes(BANDS, np.full(4_000, 0.9), np.random.default_rng(3))
-    chosen = lowest_threshold(found, 0.06)
-    assert chosen is not None
-    assert chosen.threshold == 0.8
-    strict = lowest_threshold(found, 0.025)
-    assert strict is not None
-    assert strict.threshold == 0.9
-    assert lowest_threshold(found, 0.001) is None
 
 
 def test_flags_alone_are_refused():

@@ -252,8 +252,8 @@ def test_the_chance_if_bad_news_come_together(tmp_path):
     assert posterior is not None
     assert len(posterior.sub_models) == 2
     found = together(loaded, posterior, 12, 1, Means())
-    assert [(t.correlation, t.futures) for t in found] == [(0.0, 12), (0.5, 12)]
-    assert found[0].outcome != found[1].outcome
+    assert [(t.correlation, t.found.futures) for t in found] == [(0.0, 12), (0.5, 12)]
+    assert found[0].found.outcome != found[1].found.outcome
     alone = replace(posterior, sub_models=posterior.sub_models[:1])
     assert together(loaded, alone, 12, 1, Means()) == ()
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from simulator.statistics import wilson
 
-VerdictClass = Literal["supported", "not_supported", "open", "preview"]
+VerdictClass = Literal["supported", "not_supported", "open", "preview", "no_verdict"]
+"""no_verdict: today's result is not reproduced, or a fit did not pass its checks; then there is no probability either."""
 SUPPORTED_FROM = 0.8
 NOT_SUPPORTED_UP_TO = 0.2
 DECISION_DRAWS = 200
@@ -30,7 +31,7 @@ def judge(met: list[bool], gate_passed: bool, effective: float | None = None) ->
     """The verdict of one indicator a draw. `effective`: how many independent draws they are worth, if fewer than their number."""
     n = len(met)
     if not gate_passed or n == 0:
-        return Verdict(None, None, None, None, "open" if n >= DECISION_DRAWS else "preview", "open")
+        return Verdict(None, None, None, None, "no_verdict", "no_verdict")
     p, worth = sum(met) / n, min(float(n), effective or n)
     bounds = wilson(p, worth, 0.9)
     would_be: VerdictClass = "open"

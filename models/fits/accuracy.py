@@ -114,7 +114,7 @@ def _fit_step(
     if not counts.groups:
         return None
     setup = set_up(case, step, counts, labels(about))
-    bands = banded(step, tables, counts, about)
+    bands = banded(step, tables, counts, about, only)
     found = _result(setup, counts, sample(setup, counts, sampling, stop), sampling, tables)
     if bands is None:
         return found
@@ -122,14 +122,14 @@ def _fit_step(
     return replace(found, reported={**found.reported, f"steps.{step.id}: thresholds": at})
 
 
-def banded(step: schema.Ai, tables: list[Table], counts: AccuracyCounts, about: EvidenceSettings) -> Bands | None:
+def banded(step: schema.Ai, tables: list[Table], counts: AccuracyCounts, about: EvidenceSettings, only: bool) -> Bands | None:
     """Confidence by band, if any row states one. Raises UnusableEvidenceError if a threshold is stated and no row has a confidence."""
     results = [t for t in tables if t.kind.name in ENVIRONMENTS]
     if not any(np.isfinite(t.numbers("confidence")).any() for t in results) and about.threshold is None:
         return None
     effect = max((effect_of(counts, e) for e in ENVIRONMENTS if counts.cases(e)), default=1.0)
     version = "" if counts.version in ("", UNNAMED) else counts.version
-    return bands_of(results, step.id, effect, edges_with(about.threshold), version)
+    return bands_of(results, step.id, only, effect, edges_with(about.threshold), version)
 
 
 def thresholds(setup: Setup, bands: Bands, accuracy: Floats, seed: int) -> Floats:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evidence.accuracy_counts import rows_of_step
 from models.evidence.refusals import UnusableEvidenceError
 from models.evidence.table import Table
 
@@ -42,10 +43,15 @@ class Outcome:
 
 
 def bands_of(
-    tables: Iterable[Table], step: str, effect: float = 1.0, edges: tuple[float, ...] = EDGES, version: str = ""
+    tables: Iterable[Table],
+    step: str,
+    only: bool = True,
+    effect: float = 1.0,
+    edges: tuple[float, ...] = EDGES,
+    version: str = "",
 ) -> Bands:
-    """Counts of the rows that state a confidence and are of the step (or name none). `effect`: design effect of the counts ·
-    `version`: of the AI, where several are there.
+    """Counts of the rows that state a confidence and speak of the step. `only`: it is the only AI step, so rows that name none are its
+    own · `effect`: design effect of the counts · `version`: of the AI, where several are there.
 
     Raises UnusableEvidenceError if no row states a confidence, ValueError for edges that do not rise from 0.
     """
@@ -55,7 +61,7 @@ def bands_of(
     right, wrong = np.zeros(len(begin)), np.zeros(len(begin))
     for table in tables:
         confidence = table.numbers("confidence")
-        used = np.isin(table.texts("step").astype(str), ["", step]) & ~np.isnan(confidence)
+        used = rows_of_step(table, step, only) & ~np.isnan(confidence)
         if version:
             used &= table.texts("model_version").astype(str) == version
         band = np.searchsorted(begin, confidence[used], side="right") - 1
@@ -90,9 +96,3 @@ def _above(counts: Floats, draws: int, rng: np.random.Generator) -> Floats:
     tail = np.cumsum(share[:, ::-1], axis=1)[:, ::-1]
     tail[:, 0] = 1.0
     return np.clip(tail, 0.0, 1.0)
-
-
-def lowest_threshold(found: tuple[Outcome, ...], accepted_error: float, sure: float = 0.9) -> Outcome | None:
-    """The lowest threshold whose accepted errors stay within a limit with a probability of at least `sure`; None if none does."""
-    kept = [o for o in found if float(np.mean(o.accepted_error <= accepted_error)) >= sure]
-    return min(kept, key=lambda o: o.threshold, default=None)

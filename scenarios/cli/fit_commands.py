@@ -62,8 +62,6 @@ def _fitted(case: Path, seed: int, preview: bool, silent: bool, only: frozenset[
     from scenarios.fitting import fit_folder
 
     sampling = Sampling(seed)
-    if not silent:
-        sys.stderr.write("models are compiled first, about 15 seconds each; then the fits take seconds\n")
     try:
         return fit_folder(case, sampling.preview() if preview else sampling, progress_on(sys.stderr, not silent), _stop(), only)
     finally:

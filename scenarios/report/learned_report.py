@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.learned import Learned, learned
+from models.learned import WEAK, Learned, learned
 from models.posterior import PosteriorDraws, SubModel
 from models.schema import CaseFile
 from scenarios.report import charts
 from scenarios.report.fit_report import contradiction, learned_json, range_text, surprising
 from scenarios.report.parameter_words import parameter_words
 from scenarios.report.sections import Section, TableOf
+from scenarios.study.chances import Chance
 from scenarios.study.one_at_a_time import Move, Moves
 from scenarios.study.penalties import PenaltyFound
 from scenarios.study.together import Together
 
 SHOWN = 25
 ONE_POINT = 0.01
+HARDLY = 0.05
+"""Differences of the chance below it are not told as a finding."""
 
 
 def contraction_section(case: CaseFile, posterior: PosteriorDraws) -> Section:
@@ -36,7 +39,7 @@ def contraction_section(case: CaseFile, posterior: PosteriorDraws) -> Section:
         "Narrower by: the share of the variance that the data took away (on the log scale for times, on the logit scale for shares). "
         "From 50 % on it counts as learned, below 10 % it is still an assumption.",
     ]
-    wider = [r.name for r in rows if r.contraction is not None and r.contraction < 0]
+    wider = [r.name for r in rows if r.contraction is not None and r.contraction < -WEAK]
     if wider:
         sentences.append(f"Wider than before, since the data contradict what was believed: {', '.join(wider)}.")
     return Section(
@@ -153,38 +156,42 @@ def penalty_section(case: CaseFile, found: Sequence[PenaltyFound]) -> Section:
     """The answer at several settings of what types never piloted lose."""
     table = TableOf(
         ("types never piloted are", "accuracy live", "result", "chance"),
-        tuple(
-            (p.words, f"{p.accuracy:.1%}", in_unit(case, p.outcome), f"{p.chance:.0%} ({p.low:.0%} to {p.high:.0%})")
-            for p in found
-        ),
-        tuple(
-            {"penalty_logit": p.penalty, "accuracy": p.accuracy, "chance": p.chance, "low": p.low, "high": p.high} for p in found
-        ),
+        tuple((p.words, f"{p.accuracy:.1%}", *_chance_cells(case, p.found)) for p in found),
+        tuple({"penalty_logit": p.penalty, "accuracy": p.accuracy, **_chance_json(p.found)} for p in found),
     )
-    apart = max(p.chance for p in found) - min(p.chance for p in found)
+    chances = [p.found.chance for p in found]
+    apart = max(chances) - min(chances)
     title = (
         "The answer hardly depends on the types never piloted"
-        if apart < 0.05
+        if apart < HARDLY
         else f"The types never piloted decide {apart:.0%} of the chance, and nobody has measured them"
     )
-    return Section("penalty", title, (f"{found[0].futures} simulated futures a line.",), table)
+    return Section("penalty", title, (f"{found[0].found.futures} simulated futures a line.",), table)
 
 
 def together_section(case: CaseFile, found: Sequence[Together]) -> Section:
     """The answer if the fits' good and bad news were independent, and if they came together."""
     table = TableOf(
         ("good and bad news of different fits", "result", "chance"),
-        tuple((t.words, in_unit(case, t.outcome), f"{t.chance:.0%} ({t.low:.0%} to {t.high:.0%})") for t in found),
-        tuple({"correlation": t.correlation, "chance": t.chance, "low": t.low, "high": t.high} for t in found),
+        tuple((t.words, *_chance_cells(case, t.found)) for t in found),
+        tuple({"correlation": t.correlation, **_chance_json(t.found)} for t in found),
     )
-    apart = abs(found[0].chance - found[-1].chance)
-    title = "The answer hardly depends on whether bad news come together" if apart < 0.05 else (
-        f"If bad news came together, the chance would be {found[-1].chance:.0%} instead of {found[0].chance:.0%}"
+    apart, joint = found[0].found, found[-1].found
+    title = "The answer hardly depends on whether bad news come together" if abs(apart.chance - joint.chance) < HARDLY else (
+        f"If bad news came together, the chance would be {joint.chance:.0%} instead of {apart.chance:.0%}"
     )  # fmt: skip
     sentences = (
-        f"Each fit knows its own numbers only; whether they go wrong together is an assumption. {found[0].futures} simulated futures a line.",
+        f"Each fit knows its own numbers only; whether they go wrong together is an assumption. {apart.futures} simulated futures a line.",
     )
     return Section("together", title, sentences, table)
+
+
+def _chance_cells(case: CaseFile, found: Chance) -> tuple[str, str]:
+    return in_unit(case, found.outcome), f"{found.chance:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def _chance_json(found: Chance) -> dict[str, object]:
+    return {"chance": found.chance, "low": found.low, "high": found.high}
 
 
 def in_unit(case: CaseFile, value: float) -> str:

@@ -31,7 +31,9 @@ ACCOUNT_NAMES = {
     "gate": "scheduled runs and batches",
     "delay": "other waits",
 }
-CLASS_NAMES = {"supported": "SUPPORTED", "not_supported": "NOT SUPPORTED", "open": "OPEN", "preview": "PREVIEW"}
+CLASS_NAMES = {
+    "supported": "SUPPORTED", "not_supported": "NOT SUPPORTED", "open": "OPEN", "preview": "PREVIEW", "no_verdict": "NO VERDICT",
+}  # fmt: skip
 STATISTIC_NAMES = {"mean": "on average", "median": "for half of all cases", "p90": "for 9 of 10 cases"}
 BAR = 24
 
@@ -76,7 +78,7 @@ def _answer(study: VerdictStudy) -> Iterator[str]:
     yield ""
     promise = f"promise: {in_target_unit(study, target_level(case))}"
     if v.probability is None or v.low is None or v.high is None:
-        yield f"      NO VERDICT        {promise}" + (
+        yield f"      {CLASS_NAMES[v.verdict]}        {promise}" + (
             f" · today: {study.baseline.observed:.1f} d on average" if study.baseline else ""
         )
         yield f"      {_gate_reason(study)}"

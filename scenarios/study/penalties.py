@@ -5,39 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from models import process
 from models.compositions.ai import mean_accuracy
 from models.compositions.build import Builder
 from models.conditions import PRODUCTION
-from models.decisions.verdict import judge
-from models.outcomes import met, target_value
 from models.parameters import sample
 from models.schema import Ai, CaseFile
 from scenarios.files import LoadedCase, changed
-from scenarios.store import SolvedCache
-from scenarios.study.draws import Plan, collect
+from scenarios.study.chances import Chance, chance_of
 from scenarios.study.means import Means
 
-LIVE = Plan((("as_is", 1), ("production", 1)))
 HARD = 0.05
 """The point of the case's own range that counts as much harder."""
 
 
 @dataclass(frozen=True, slots=True)
 class PenaltyFound:
-    """One setting. penalty: logits, of the first AI step · accuracy: live, of the whole mix, at the middle values · outcome: mean of the
-    target's statistic · chance with its 90 % bounds."""
+    """One setting. penalty: logits, of the first AI step · accuracy: live, of the whole mix, at the middle values · found: what comes of it."""
 
     words: str
     penalty: float
     accuracy: float
-    outcome: float
-    chance: float
-    low: float
-    high: float
-    futures: int
+    found: Chance
 
 
 def ai_steps(case: CaseFile) -> list[Ai]:
@@ -63,13 +52,7 @@ def _settings(steps: list[Ai]) -> Iterator[tuple[str, dict[str, float]]]:
 
 def _one(loaded: LoadedCase, words: str, at: dict[str, float], draws: int, seed: int, means: Means) -> PenaltyFound:
     there = changed(loaded, {path: {"value": value, "source": "guess"} for path, value in at.items()})
-    done = collect(there.case, LIVE, draws, seed, means, SolvedCache(there.hash, seed))
-    figures = [r.arms["production"].figures for r in done.results]
-    verdict = judge([met(there.case, f) for f in figures], bool(figures))
-    outcome = float(np.mean([target_value(there.case, f) for f in figures])) if figures else float("nan")
-    known = (verdict.probability, verdict.low, verdict.high)
-    chance, low, high = (float("nan") if x is None else x for x in known)
-    return PenaltyFound(words, next(iter(at.values())), live_accuracy(there.case, seed), outcome, chance, low, high, len(figures))
+    return PenaltyFound(words, next(iter(at.values())), live_accuracy(there.case, seed), chance_of(there, draws, seed, means))
 
 
 def live_accuracy(case: CaseFile, seed: int) -> float:

@@ -106,6 +106,27 @@ def test_the_simulator_computes_the_accuracy_that_was_fitted():
     assert np.allclose(case_accuracy(at.as_in_pilot(), step), drawn[f"{AI}.accuracy"][rows])
 
 
+def test_before_any_result_the_beliefs_are_those_of_the_case_file():
+    """Of 20,000 draws before the data: accuracy of the pilot's mix, although types differ by much and defects cost some; coverage and
+    accepted errors, which depend on it. Middles within 0.01 of the beliefs, widths within 40 %."""
+    stated = {"accuracy": (0.84, 0.9, 0.94), "coverage": (0.72, 0.775, 0.83), "accepted_error": (0.008, 0.018, 0.035)}
+    plain = case(
+        type_effect={"po_standard": {"mean": 0.8, "sd": 0.1}, "non_po": {"mean": -0.4, "sd": 0.1}},
+        **{name: {"low": low, "likely": likely, "high": high} for name, (low, likely, high) in stated.items()},
+    )
+    step = next(s for s in plain.steps if isinstance(s, Ai))
+    setup = setup_of(plain, step)
+    rng = np.random.default_rng(8)
+    shape = (20_000, 7), (20_000, 2), (20_000, 2, len(setup.types))
+    drawn = fit.columns(setup, Unknowns.of(setup, *(rng.standard_normal(s) for s in shape)))
+    for name in stated:
+        believed = getattr(step, name).in_arm("pilot").uncertain()
+        low, middle, high = np.quantile(drawn[f"{AI}.{name}"], [0.05, 0.5, 0.95])
+        assert middle == pytest.approx(believed.median, abs=0.01), name
+        width = float(np.diff(believed.quantile(np.asarray([0.05, 0.95])))[0])
+        assert high - low == pytest.approx(width, rel=0.4), name
+
+
 def setup_of(plain: CaseFile, step: Ai) -> Setup:
     tables = list(results().values())
     return set_up(plain, step, fit.counted(plain, step, tables, PLAIN, True), fit.labels(PLAIN))

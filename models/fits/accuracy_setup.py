@@ -132,9 +132,22 @@ def set_up(
 
 
 def _level(accuracy: Prior, mix: Floats, effects: Offsets, defects: Defects) -> Prior:
-    """The level at which the pilot's mix of types and defects has the believed accuracy, to first order in their effects."""
-    shares = defects.known[0] + defects.uncertain[0] / (1 + np.exp(-defects.mean[0]))
-    return replace(accuracy, mean=accuracy.mean - float(mix @ (effects.mean + shares @ defects.effect[:, 0])))
+    """The level at which the pilot's mix of types and defects, as believed, has the believed accuracy on average."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    rng = np.random.default_rng(0)
+    spread = SPREAD_OF_TYPES * np.abs(rng.standard_normal((len(_MANY), 1)))
+    width = effects.own * effects.width + (1 - effects.own) * spread
+    offset = effects.mean + width * rng.standard_normal((len(_MANY), len(mix)))
+    shares = defects.known[0] + defects.uncertain[0] * expit(defects.mean[0])
+    offset = offset + (rng.random((len(_MANY), *shares.shape)) < shares) @ defects.effect[:, 0]
+
+    def surplus(level: float) -> float:
+        return float((expit(level + offset) @ mix).mean() - expit(accuracy.mean))
+
+    reach = float(np.abs(offset).max()) + 1.0
+    return replace(accuracy, mean=float(brentq(surplus, accuracy.mean - reach, accuracy.mean + reach)))
 
 
 def case_accuracy_belief(step: schema.Ai) -> Uncertain:

@@ -15,6 +15,7 @@ from models.evidence.refusals import UnusableEvidenceError
 from models.evidence.settings import EvidenceSettings
 from models.fits import accuracy as fit
 from models.fits.accuracy import Unknowns
+from models.fits.accuracy_graph import compiled
 from models.fits.accuracy_setup import Setup, set_up
 from models.fits.seam import Sampling
 from models.posterior import posterior_of
@@ -177,6 +178,30 @@ def test_an_independent_sampler_gives_the_same():
     assert np.abs(mine.mean(axis=0) - other.mean(axis=0)).max() < 0.012
     assert (setup.live_mix * (mine - other.mean(axis=0)).mean(axis=0)[1]).sum() == pytest.approx(0.0, abs=0.006)
     assert np.abs(mine.std(axis=0) - other.std(axis=0)).max() < 0.012
+
+
+def test_without_counts_the_turned_variables_are_the_prior():
+    """The anchors of real results, all counts 0: what is kept are independent standard normals, spreads half-normal ones. Means within 5
+    standard errors at 2,000 independent draws, correlations of the turned pairs too."""
+    plain = case(quality={})
+    step = next(s for s in plain.steps if isinstance(s, Ai))
+    counts = fit.counted(plain, step, list(results().values()), PLAIN, True)
+    setup = set_up(plain, step, counts, fit.labels(PLAIN))
+    size = fit.size_of(setup, counts)
+    given = fit.data(setup, counts, size)
+    anchor = given["anchors"].argmax(axis=1)
+    assert given["anchors"].sum(axis=1).tolist() == [1.0, 1.0]
+    found = compiled(size).sample(
+        given | {name: np.zeros_like(given[name]) for name in ("cases", "accepted", "accepted_only", "audited")}, Sampling(4)
+    )
+    number, types, spread = (found.values[name] for name in ("number_z", "type_z", "spread_z"))
+    for z in (*number.T, *types.reshape(len(types), -1).T):
+        assert abs(z.mean()) < 5 / np.sqrt(2_000)
+        assert abs(z.std() - 1) < 5 / np.sqrt(2 * 2_000)
+    assert np.abs(spread.mean(axis=0) - np.sqrt(2 / np.pi)).max() < 5 * 0.6 / np.sqrt(1_000)
+    for e in (0, 1):
+        assert abs(np.corrcoef(number[:, e], types[:, e, anchor[e]])[0, 1]) < 5 / np.sqrt(2_000)
+        assert abs(np.corrcoef(number[:, e] * types[:, e, anchor[e]], spread[:, e])[0, 1]) < 5 / np.sqrt(1_000)
 
 
 def test_rows_and_counts_say_the_same():

@@ -225,6 +225,17 @@ def test_contraction_of_known_distributions():
     assert row.dimension == "duration"
 
 
+def test_a_volume_ten_times_smaller_than_believed_is_told():
+    """1,900 cases a month within a factor of five before, 190 after: on the scale of ratios that is far, on that of differences it is not."""
+    rng = np.random.default_rng(2)
+    before, after = 1_900 * np.exp(rng.normal(0, 1, 50_000)), 190 * np.exp(rng.normal(0, 0.06, 50_000))
+    path = "arrivals.per_month"
+    (row,) = learned(posterior_of([SubModel("x", {path: after}, {path: before}, after)], {}), load("invoice_processing").case)
+    assert row.conflict is not None
+    assert row.conflict.distance == pytest.approx(-np.log(10), abs=0.05)
+    assert row.conflict.strength == "some"
+
+
 DEFECTS = "defect,environment,cases,with_defect\nmissing_fields,production,400,{}\n"
 
 

@@ -887,3 +887,13 @@ def test_the_page_shows_answers_that_can_be_used(tmp_path):
     block = page.split("```toml\n")[1].split("```")[0]
 
     assert interviewed(folder, Answers.of(tomllib.loads(block))).not_adapted == ()
+
+
+def test_a_share_of_a_number_of_cases_is_counts():
+    """91 % of 350 are 318.5: the nearest whole number of cases, an even one of two."""
+    assert estimate("92 % of 400", "accuracy").counts == (368, 400)
+    assert estimate("91 % of 350", "accuracy").counts == (318, 350)
+    with pytest.raises(AnswerError, match="impossible"):
+        estimate("120 % of 50", "accuracy")
+    with pytest.raises(AnswerError, match="counts describe a share"):
+        estimate("92 % of 400", "duration")

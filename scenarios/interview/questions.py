@@ -117,7 +117,7 @@ PILOT = Question(
     "pilot", "What did the pilot measure?",
     "The accuracy in the pilot report, and on how many cases it rests.",
     (
-        Field("accuracy", "Accuracy in the pilot", "estimate", "accuracy in the pilot", "92 %, or 368 of 400", "accuracy",
+        Field("accuracy", "Accuracy in the pilot", "estimate", "accuracy in the pilot", "92 %, 92 % of 400, or 368 of 400", "accuracy",
               path="steps.{ai}.accuracy"),
         Field("tried", "Of how many checked", "whole", "cases checked in the pilot", "400", most=1_000_000_000),
         Field("measured", "Counted per document, or per field?", "choice", "what the accuracy counts",

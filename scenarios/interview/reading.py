@@ -23,6 +23,7 @@ USUAL_MASS = 0.8
 _SURE = re.compile(r"[\s,;(]*\b(\d+(?:\.\d+)?)\s*%\s*(?:sure|certain|confident)\s*\)?\s*$", re.IGNORECASE)
 _NEVER = re.compile(r"[\s,;(]*\b(?:never outside|absolute limits?)\s*\)?\s*$", re.IGNORECASE)
 _RANGE = re.compile(r"\s+to\s+|\s*(?:–|—|…|\.\.\.)\s*|(?<=[\d%a-zA-Z])\s*-\s*(?=[\d.])")
+_SHARE_OF = re.compile(r"(\d+(?:\.\d+)?)\s*%\s+(?:out\s+)?of\s+(\d+)", re.IGNORECASE)
 _COUNTS = re.compile(r"(\d+)\s+(?:out\s+)?of\s+(\d+)", re.IGNORECASE)
 _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
 _WORDS = {
@@ -144,6 +145,9 @@ def estimate(text: str, dimension: str, single: bool = False) -> Estimate:
     counted = _COUNTS.fullmatch(body)
     if counted:
         return _counts(text, dimension, int(counted[1]), int(counted[2]), single)
+    share_of = _SHARE_OF.fullmatch(body)
+    if share_of:
+        return _counts(text, dimension, round(float(share_of[1]) / 100 * int(share_of[2])), int(share_of[2]), single)
     numbers, unit, working = _numbers(_pieces(body), dimension)
     if len(numbers) == 1:
         if mass is not None:

@@ -68,6 +68,7 @@ def write_netcdf(path: Path, posterior: PosteriorDraws) -> None:
         file.attrs["schema_version"] = SCHEMA_VERSION
         file.attrs["provenance"] = json.dumps(posterior.provenance, sort_keys=True)
         file.attrs["sub_models"] = json.dumps([s.name for s in posterior.sub_models])
+        file.attrs["draws"] = posterior_of(posterior.sub_models, {}).hash
         for s in posterior.sub_models:
             group = file.create_group(s.name)
             _arrays(group, {**s.columns, "badness": s.badness}, "row")
@@ -107,9 +108,15 @@ def read_posterior(path: Path) -> PosteriorDraws:
                 what = f"has format version {version}, this version of pilotproof reads {SCHEMA_VERSION}"
                 raise CaseError(str(path), [Problem("E902", "schema_version", what, remedy)])
             models = [_sub_model(file[name], name) for name in json.loads(file.attrs["sub_models"])]
-            return posterior_of(models, json.loads(file.attrs["provenance"]))
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CaseError(str(path), [Problem("E901", "", f"cannot be read as a fit: {error}", remedy)]) from None
+            found = posterior_of(models, json.loads(file.attrs["provenance"]))
+            if found.hash != file.attrs["draws"]:
+                raise CaseError(str(path), [Problem("E901", "", "its draws are not those that were written", remedy)])
+            return found
+    except CaseError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, AttributeError):
+        what = "cannot be read as a fit: it is cut off, damaged, or of another kind"
+        raise CaseError(str(path), [Problem("E901", "", what, remedy)]) from None
 
 
 def _sub_model(group: Any, name: str) -> SubModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -197,6 +198,29 @@ def test_what_does_not_belong_is_refused_with_the_reason(tmp_path):
 def test_a_damaged_file_is_told_plainly(tmp_path, content):
     (tmp_path / "posterior.nc").write_bytes(content)
     assert problem_codes(lambda: read_posterior(tmp_path / "posterior.nc")) == ["E901"]
+
+
+def test_changed_draws_are_noticed(tmp_path):
+    """One byte of one draw; the file itself can still be read."""
+    path, mine = tmp_path / "posterior.nc", posterior()
+    write_posterior(path, mine)
+    assert read_posterior(path).names() == mine.names()
+    column = next(iter(mine.sub_models[0].columns.values()))
+    data = bytearray(path.read_bytes())
+    at = bytes(data).find(np.asarray(column, dtype=np.float64).tobytes())
+    assert at > 0
+    data[at + 6] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(CaseError, match="not those that were written"):
+        read_posterior(path)
+
+
+def test_another_format_is_told_as_such(tmp_path):
+    path = tmp_path / "posterior.nc"
+    write_posterior(path, posterior())
+    with h5netcdf.File(path, "a") as file:
+        file.attrs["schema_version"] = 99
+    assert problem_codes(lambda: read_posterior(path)) == ["E902"]
 
 
 def case_folder(tmp_path: Path) -> Path:

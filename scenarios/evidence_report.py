@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.outcomes import target_value
-from scenarios.files import LoadedCase, load
+from scenarios.files import LoadedCase, load, require_case_folder
 from scenarios.posterior_file import FILE
 from scenarios.problems import CaseError, Problem
 from scenarios.report import learned_report as r
@@ -20,6 +20,7 @@ from scenarios.study.together import together
 
 def report_of(folder: Path, seed: int, means: Means, draws: int, simulate: bool) -> tuple[LoadedCase, list[Section]]:
     """All sections, findings first. Raises CaseError if nothing was fitted, Cancelled."""
+    require_case_folder(folder)
     loaded = load(str(folder))
     posterior = loaded.case.posterior
     if posterior is None:

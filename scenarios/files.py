@@ -64,6 +64,19 @@ def _file_or_folder(path: Path, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def require_case_folder(folder: Path) -> None:
+    """Raises CaseError (E601) with the remedy unless it is a folder that holds a case.toml."""
+    if folder.is_file():
+        message, remedy = "is a file, not a case folder", f"name the folder that it lies in: {folder.parent}"
+    elif not folder.is_dir():
+        message, remedy = "no such folder", f"make one first: pilotproof case new {folder}"
+    elif not (folder / "case.toml").is_file():
+        message, remedy = "is not a case folder: it holds no case.toml", f"make one: pilotproof case new {folder}"
+    else:
+        return
+    raise CaseError(str(folder), [Problem("E601", "", message, remedy)])
+
+
 def load_without_fit(name: str) -> LoadedCase:
     """The case alone, whatever was fitted. Raises CaseError."""
     return validated(resolved(find(name)), name)

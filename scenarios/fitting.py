@@ -14,7 +14,7 @@ from models.evidence.refusals import UnusableEvidenceError
 from models.fits.baseline import BaselineEvidenceError, fit_baseline
 from models.fits.seam import Sampling, StoppedError
 from models.posterior import PosteriorDraws, SubModel, posterior_of
-from scenarios.files import LoadedCase, load_without_fit
+from scenarios.files import LoadedCase, load_without_fit, require_case_folder
 from scenarios.posterior_file import FILE, configuration_hash, evidence_hashes, read_posterior, write_posterior
 from scenarios.problems import CaseError, Problem
 from scenarios.version import package_version
@@ -144,6 +144,7 @@ def fit_folder(
     from scenarios.evidence import read_evidence
     from scenarios.evidence.read import require_sound
 
+    require_case_folder(folder)
     loaded = load_without_fit(str(folder))
     evidence = read_evidence(folder, loaded.case)
     require_sound(evidence, str(folder))

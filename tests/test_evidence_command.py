@@ -197,9 +197,9 @@ def test_an_export_beside_files_of_its_kinds(place):
 
 def test_only_folders_hold_evidence(folder, tmp_path):
     for name, message in (
-        (folder / "case.toml", "is not a case folder"),
-        (folder / "nowhere", "is not a case folder"),
-        ("invoice_processing", "is not a case folder"),
+        (folder / "case.toml", f"is a file, not a case folder; name the folder that it lies in: {folder}"),
+        (folder / "nowhere", "no such folder; make one first"),
+        ("invoice_processing", "no such folder; make one first"),
         (folder / "empty", "holds no case.toml"),
     ):
         (folder / "empty").mkdir(exist_ok=True)

@@ -30,6 +30,7 @@ from scenarios.evidence.parse import Context, Parser, parse_kind
 from scenarios.evidence.raw import RawTable, UnreadableError
 from scenarios.evidence.xlsx_file import read_xlsx
 from scenarios.evidence.zones import DAY, Zone
+from scenarios.files import problems_of, read_toml, require_case_folder
 from scenarios.problems import CaseError, Problem, nearest
 
 FOLDER, SETTINGS = "evidence", "settings.toml"
@@ -78,12 +79,7 @@ def _mappings_alone(place: Path, parts: list[_Part], limits: Limits) -> list[_Pa
 
 def evidence_folder(folder: Path) -> Path:
     """Where the evidence of a case folder lies, whether or not it is there. Raises CaseError for what is no case folder."""
-    if not folder.is_dir():
-        raise CaseError(str(folder), [Problem("E601", "", "is not a case folder", "evidence lies in a folder, beside case.toml")])
-    if not (folder / "case.toml").is_file():
-        raise CaseError(
-            str(folder), [Problem("E601", "", "this folder holds no case.toml", "put your case file there as case.toml")]
-        )
+    require_case_folder(folder)
     return folder / FOLDER
 
 
@@ -182,8 +178,6 @@ def _read_file(path: Path, place: Path, context: Context) -> _Part:
 def _toml(path: Path, model: Any, problems: Findings) -> Any:
     """A TOML file as a model; None and its problems if it is not one."""
     from pydantic import ValidationError
-
-    from scenarios.files import problems_of, read_toml
 
     try:
         data = read_toml(path)

@@ -13,11 +13,10 @@ from typing import Any
 
 from scenarios.case_folder import CASE
 from scenarios.editing import ALL_GUESSES, write_atomically
-from scenarios.files import read_text, read_toml, resolved
+from scenarios.files import read_text, read_toml, require_case_folder, resolved
 from scenarios.interview.answers import Answers
 from scenarios.interview.apply import Interviewed, apply
 from scenarios.interview.layout import rewritten
-from scenarios.problems import CaseError, Problem
 
 ANSWERS, BEFORE = "interview.toml", "before_interview.toml"
 NOTE = "# The case as it was before the interview; pilotproof case interview lays the answers over it. Change case.toml, not this file.\n"
@@ -36,16 +35,9 @@ class Start:
     by_hand: bool
 
 
-def check_folder(folder: Path) -> None:
-    """Raises CaseError (E601) unless it is a case folder."""
-    if not (folder / CASE).is_file():
-        message = "is not a case folder: it holds no case.toml" if folder.is_dir() else "no such folder"
-        raise CaseError(str(folder), [Problem("E601", "", message, f"make one first: pilotproof case new {folder}")])
-
-
 def start_of(folder: Path) -> Start:
     """The case before the interview. Raises CaseError."""
-    check_folder(folder)
+    require_case_folder(folder)
     case, before = folder / CASE, folder / BEFORE
     written = str(_saved(folder).get("written", ""))
     untouched = before.is_file() and written == _hash(read_text(case))

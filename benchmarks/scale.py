@@ -18,7 +18,7 @@ from scenarios.files import load
 from scenarios.records import encode
 from scenarios.runs.files import write_whole
 from scenarios.store import SolvedCache
-from scenarios.study import decision_plan
+from scenarios.study import Means, decision_plan
 from scenarios.study.cluster import identity
 from scenarios.study.draws import BLOCK, CHUNK, Chunk, Collected, DrawsDone, Job, simulate_chunk
 from simulator import kernel
@@ -75,7 +75,7 @@ def measured(folder: Path) -> Measured:
     """A chunk is computed as by a thread or worker, packed, unpacked, written and held as by the collecting process."""
     loaded, engine = load(SCENARIO), CompiledEngine()
     plan = decision_plan(loaded.case)
-    job = Job.of(loaded.case, SEED, plan, SolvedCache(loaded.hash, SEED), engine)
+    job = Job.of(loaded.case, SEED, plan, SolvedCache(loaded.hash, SEED), Means())
     lower = cpu_seconds(lambda: job.arms(0))
     chunks = [Chunk.of(job, CHUNK * k, {}, CHUNK) for k in range(ROUNDS + 1)]
     done = [simulate_chunk(chunks[0], engine)]

@@ -12,7 +12,7 @@ from models import parameters
 from scenarios.arms import Arms, OneFuture, name_of
 from scenarios.files import changed, load
 from scenarios.study.draws import decision_plan
-from scenarios.study.today import median_baseline
+from scenarios.study.middle import median_baseline
 from simulator import kernel
 from simulator.compiled_engine import CompiledEngine
 from simulator.engines import engine_of
@@ -31,7 +31,7 @@ def rows() -> Iterator[Row]:
 def _common_numbers() -> Row:
     """Standard deviation of the difference in mean cycle time between two accuracies: same futures against independent ones."""
     loaded, engine = load("invoice_processing"), CompiledEngine()
-    solved = median_baseline(loaded.case, 7, None, engine)
+    solved = median_baseline(loaded.case, 7)
     days = solved.per_visit if solved is not None else {}
     sides = []
     for level in LEVELS:

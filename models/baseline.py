@@ -1,6 +1,6 @@
 """The baseline is evidence: each draw is solved so that its own as-is arm reproduces a draw of today's observed result.
 
-The unknown is the total of the days nobody has located; an uncertain split (Dirichlet) says where they lie. A draw whose sourced
+What was observed tells of the mean that futures have, not of the one future in which a draw is judged. The unknown is the total of the days nobody has located; an uncertain split (Dirichlet) says where they lie. A draw whose sourced
 steps alone exceed the observed result, or whose split breaks a place's own limit, has no root: it is rejected and counted.
 """
 
@@ -33,7 +33,7 @@ Simulate = Callable[[Mapping[str, float]], Outcome]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solved:
-    """One draw whose as-is arm reproduces its draw of the baseline."""
+    """One draw whose as-is arm reproduces its draw of the baseline. as_is: where it was solved, or in the draw's own future."""
 
     goal_days: float
     unlocated_days: float
@@ -262,7 +262,7 @@ class BaselineReport:
 
 
 def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejected], evidence: bool = False) -> BaselineReport:
-    """The gate: simulated within tolerance of observed, and at most 20 % of at least 50 proposals rejected.
+    """The gate: simulated within tolerance (and three standard errors) of observed, at most 20 % of at least 50 proposals rejected.
 
     `evidence`: the observed result comes from fitted dates (the mean of the draws' goals), not from the case file.
     """
@@ -272,7 +272,9 @@ def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejec
     simulated = float(np.mean([s.as_is.figures["mean_cycle_time_days"] for s in solved])) if solved else float("nan")
     proposals = len(solved) + len(rejected)
     located = float(np.mean([1 - s.unlocated_days / s.goal_days for s in solved])) if solved else float("nan")
-    error = units.seconds(baseline.standard_error) / DAY / max(1, len(solved)) ** 0.5
+    luck = [s.as_is.figures["mean_cycle_time_days"] - s.goal_days for s in solved]
+    apart = float(np.std(luck, ddof=1)) if len(luck) > 1 else 0.0
+    error = float(np.hypot(units.seconds(baseline.standard_error) / DAY, apart)) / max(1, len(solved)) ** 0.5
     near = bool(solved) and abs(simulated - observed) <= units.seconds(baseline.tolerance) / DAY + 3 * error
     few = proposals < MIN_PROPOSALS or len(rejected) <= MAX_REJECTED_SHARE * proposals
     reasons = tuple(dict.fromkeys(r.reason for r in rejected))

@@ -14,12 +14,13 @@ import pytest
 
 from models import baseline
 from models.schema import CaseFile
-from scenarios.files import hash_of, validated
+from scenarios.files import validated
 from scenarios.store import SolvedCache
 from scenarios.study import VERDICT, Collected, DrawsDone, Means, Parts, collect, decision_plan, draws, verdict
 from scenarios.study.blocks import Kept
+from scenarios.study.middle import Middle
 from simulator.batch import Cancelled
-from simulator.engines import ENGINES, EngineName
+from simulator.engines import ENGINES, EngineName, engine_of
 from tests.test_verdict import CASE
 
 SEED, WANTED = 5, 12
@@ -113,10 +114,10 @@ def test_accepted_draws_are_counted_and_rejected_ones_are_skipped_in_order(alone
     assert numbers == sorted(set(numbers))
     assert 0 < len(alone.rejected) == numbers[-1] + 1 - WANTED  # every draw before the last is one or the other
     skipped = [n for n in range(numbers[-1]) if n not in numbers]
-    job = draws.Job(SOME_REJECTED, hash_of(SOME_REJECTED), SEED, VERDICT, alone.start)
+    job = draws.Job.of(SOME_REJECTED, SEED, VERDICT, None, Means())
     one_by_one: list[Any] = []
     for first in range(0, numbers[-1] + 1, draws.CHUNK):
-        done = draws.simulate_chunk(draws.Chunk.of(job, first, {}), draws.engine_of("compiled"))
+        done = draws.simulate_chunk(draws.Chunk.of(job, first, {}), engine_of("compiled"))
         one_by_one += done.draws
     rejected = dict(item for item in one_by_one if isinstance(item, tuple))
     assert [n for n in rejected if n < numbers[-1]] == skipped
@@ -191,11 +192,11 @@ class Memory(Parts):
 def test_chunks_that_are_stored_give_the_same_figures(lost: tuple[int, ...], alone: Collected) -> None:
     parts = Memory()
     assert found(collect(SOME_REJECTED, VERDICT, WANTED, SEED, Means("compiled", 2), None, parts)) == found(alone)
-    assert parts.saved == [0, 5, 10, 15, 20]
+    assert parts.saved == list(range(0, alone.results[-1].draw + 1, 5))
     for first in lost:
         del parts.rows[first]
     assert found(collect(SOME_REJECTED, VERDICT, WANTED, SEED, Means("compiled", 2), None, parts)) == found(alone)
-    assert parts.saved == [0, 5, 10, 15, 20, *lost]
+    assert parts.saved == [*range(0, alone.results[-1].draw + 1, 5), *lost]
 
 
 # Stopping
@@ -222,6 +223,6 @@ def test_an_error_in_a_draw_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> Iterator[None]:
         raise ZeroDivisionError("in a draw")
 
-    monkeypatch.setattr(draws, "solve_baseline", broken)
+    monkeypatch.setattr(Middle, "solve", broken)
     with pytest.raises(ZeroDivisionError, match="in a draw"):
         collect(SOME_REJECTED, VERDICT, 2, SEED, Means("compiled", 2))

@@ -19,10 +19,10 @@ from scenarios.batch.plan import Prepared
 from scenarios.files import LoadedCase, changed
 from scenarios.problems import CaseError, Problem
 from scenarios.study import BaselineError, Means, draws, replications
-from scenarios.study.draws import FUTURES_PER_DRAW
+from scenarios.study.middle import FUTURES_PER_DRAW
 from simulator.batch import run_chunks, usable_cores
 from simulator.checks import WorkflowError
-from simulator.engines import Engine, engine_of
+from simulator.engines import Engine
 from simulator.laws import LawCheck
 
 FIGURES = (
@@ -171,7 +171,7 @@ def _at_the_middle(prepared: Prepared, loaded: LoadedCase, means: Means) -> list
     """A row a future and arm; one an arm without figures if today's result cannot be reproduced."""
     case, seed, arms = loaded.case, prepared.plan.seed, prepared.arms
     try:
-        solved = study.median_baseline(case, seed, engine=engine_of(means.engine))
+        solved = study.median_baseline(case, seed, means)
     except BaselineError as error:
         return [_row(case, arm, None, None, None, 0, str(error)) for arm in arms]
     days = solved.per_visit if solved is not None else {}

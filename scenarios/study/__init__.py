@@ -2,9 +2,9 @@
 
 from scenarios.study.draws import VERDICT, Collected, DrawResult, DrawsDone, Parts, Plan, collect, decision_plan
 from scenarios.study.means import Means, Progress, quiet
+from scenarios.study.middle import BaselineError, median_baseline
 from scenarios.study.replications import Replication, Replications, replicate, replicate_one
 from scenarios.study.single import Run, run_arm, with_values
-from scenarios.study.today import BaselineError, median_baseline
 from scenarios.study.verdict import Extreme, VerdictStudy, judged, verdict
 
 __all__ = [

@@ -19,13 +19,11 @@ from scenarios.records import Record
 from scenarios.store import SolvedCache
 from scenarios.study.blocks import Kept
 from scenarios.study.means import Means
-from scenarios.study.today import at_medians, solve_baseline, solved_record
+from scenarios.study.middle import FUTURES_PER_DRAW, Middle, at_medians
+from scenarios.study.today import solved_record
 from simulator.batch import Cancelled
-from simulator.engines import Engine, engine_of
+from simulator.engines import Engine
 from simulator.laws import LawCheck
-
-FUTURES_PER_DRAW = 2
-"""Numbers reserved for the futures of one draw, the same in every plan, so that plans share their futures."""
 
 BLOCK = 40
 """Draws for which arms are lowered at once, which costs little more than for one."""
@@ -154,19 +152,18 @@ def _draw_of(draw: int, rows: list[Record]) -> DrawResult | tuple[int, b.Rejecte
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What all chunks of a run share. `start`: the solution at the medians · `case_hash`: tells one case from another."""
+    """What all chunks of a run share. `middle`: today at the medians · `case_hash`: tells one case from another."""
 
     case: CaseFile
     case_hash: str
     seed: int
     plan: Plan
-    start: b.Solved | None
+    middle: Middle | None
 
     @classmethod
-    def of(cls, case: CaseFile, seed: int, plan: Plan, cache: SolvedCache | None, engine: Engine) -> Job:
-        """With today's result solved at the medians, or taken from the cache."""
-        start = at_medians(case, seed, cache, engine)
-        return cls(case, hash_of(case), seed, plan, start if isinstance(start, b.Solved) else None)
+    def of(cls, case: CaseFile, seed: int, plan: Plan, cache: SolvedCache | None, means: Means) -> Job:
+        """With today's result solved at the medians, or taken from the cache. Raises Cancelled."""
+        return cls(case, hash_of(case), seed, plan, at_medians(case, seed, means, cache))
 
     def arms(self, first: int) -> Arms:
         """The plan's arms lowered for the block of draws that begins with `first`; kept for the next chunks of this process."""
@@ -215,8 +212,8 @@ def simulate_chunk(
         draw = arms.draws.numbers[number]
         one = OneFuture(arms, number, draw * FUTURES_PER_DRAW, engine)
         answer, laws = None, list[LawCheck]()
-        if job.case.baseline is not None:
-            answer = solve_baseline(one, draw, chunk.known.get(str(draw)), job.start, laws)
+        if job.middle is not None:
+            answer = job.middle.solve(one, draw, chunk.known.get(str(draw)), laws)
             solved[str(draw)] = solved_record(answer)
         result = (draw, answer) if isinstance(answer, b.Rejected) else _one_draw(job.plan, one, draw, answer, laws)
         draws.append(result)
@@ -307,8 +304,9 @@ def collect(
     """
     means, parts = means or Means(), parts or Parts()
     means.progress("today's result", 0, 1)
-    job = Job.of(case, seed, plan, cache, engine_of(means.engine))
-    collected, preview = Collected(draws, job.start), _Preview(case, draws, means)
+    job = Job.of(case, seed, plan, cache, means)
+    start = job.middle.start() if job.middle is not None else None
+    collected, preview = Collected(draws, start), _Preview(case, draws, means)
     for first, done, fresh in _chunks(job, collected, parts, means, preview, dict(cache.known) if cache is not None else {}):
         if fresh and not collected.enough():  # what was begun and turns out not to be needed is not kept
             parts.save(first, done)

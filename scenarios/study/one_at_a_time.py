@@ -22,9 +22,9 @@ from models.schema import Arm, CaseFile
 from models.uncertainty import Limits
 from scenarios.arms import Arms, OneFuture
 from scenarios.study.means import Means
-from scenarios.study.today import at_medians, solve_baseline
+from scenarios.study.middle import Middle, at_medians
 from simulator.batch import Cancelled, run_chunks
-from simulator.engines import Engine, engine_of
+from simulator.engines import Engine
 
 Floats = NDArray[np.float64]
 ENDS = (0.05, 0.95)
@@ -80,12 +80,10 @@ def moves(case: CaseFile, outcomes: Sequence[float], seed: int, means: Means) ->
     medians = parameters.sample(case, seed, None)
     changes = list(_changes(case, medians))
     arms = Arms(case, _rows(case, medians, changes)).prepare(["as_is", "production"])
-    engine = engine_of(means.engine)
-    start = at_medians(case, seed, None, engine)
-    start = start if isinstance(start, b.Solved) else None
+    middle = at_medians(case, seed, means)
 
     def work(rows: range, runner: Engine) -> list[float | None]:
-        return [_outcome(arms, row, start, runner, means) for row in rows]
+        return [_outcome(arms, row, middle, runner, means) for row in rows]
 
     count = 2 * len(changes) + 1
     chunks = [range(first, min(first + ROWS_A_CHUNK, count)) for first in range(0, count, ROWS_A_CHUNK)]
@@ -96,13 +94,13 @@ def moves(case: CaseFile, outcomes: Sequence[float], seed: int, means: Means) ->
     return _judged(case, medians, changes, found, np.asarray(outcomes, dtype=np.float64))
 
 
-def _outcome(arms: Arms, row: int, start: b.Solved | None, engine: Engine, means: Means) -> float | None:
+def _outcome(arms: Arms, row: int, middle: Middle | None, engine: Engine, means: Means) -> float | None:
     if means.stop.is_set():
         raise Cancelled
     one = OneFuture(arms, row, 0, engine)
     days: Mapping[str, float] = {}
-    if arms.case.baseline is not None:
-        solved = solve_baseline(one, None, None, start)
+    if middle is not None:
+        solved = middle.solve(one, None)
         if isinstance(solved, b.Rejected):
             return None
         days = solved.per_visit

@@ -14,8 +14,8 @@ from scenarios.arms import Arms, OneFuture
 from scenarios.records import Record
 from scenarios.store import SolvedCache
 from scenarios.study.means import Means
+from scenarios.study.middle import median_baseline
 from scenarios.study.single import Run, run_arm
-from scenarios.study.today import median_baseline
 from simulator.batch import Cancelled, run_chunks
 from simulator.engines import Engine, EngineName, engine_of
 from simulator.laws import LawCheck
@@ -91,7 +91,7 @@ def replicate(
     """Simulates an arm at the medians, calibrated once to the baseline. Raises BaselineError if it cannot be, Cancelled if stopped."""
     means, parts = means or Means(), parts or ReplicationParts()
     means.progress("today's result", 0, 1)
-    solved = median_baseline(case, seed, cache, engine_of(means.engine))
+    solved = median_baseline(case, seed, means, cache)
     days = solved.per_visit if solved else {}
     arms = Arms(case, parameters.sample(case, seed, None)).prepare([arm])
     stored = {first: done for first in range(0, replications, CHUNK) if (done := parts.load(first)) is not None}
@@ -128,5 +128,5 @@ def replicate_one(
 ) -> Run:
     """One future of an arm at the medians with its ledger, calibrated to the baseline. Raises BaselineError if it cannot be."""
     runner = engine_of(engine)
-    solved = median_baseline(case, seed, cache, runner)
+    solved = median_baseline(case, seed, Means(engine), cache)
     return run_arm(case, parameters.sample(case, seed, None), arm, future, solved.per_visit if solved else {}, runner)

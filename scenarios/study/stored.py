@@ -23,7 +23,6 @@ from scenarios.runs.store import RESULT
 from scenarios.store import SolvedCache
 from scenarios.study.draws import (
     CHUNK,
-    FUTURES_PER_DRAW,
     VERDICT,
     Chunk,
     Collected,
@@ -36,6 +35,7 @@ from scenarios.study.draws import (
     simulate_chunk,
 )
 from scenarios.study.means import Means
+from scenarios.study.middle import FUTURES_PER_DRAW
 from scenarios.study.replications import Replication, ReplicationParts, Replications, records_of, replicate, replications_of
 from scenarios.study.verdict import VerdictStudy, judged
 from simulator.engines import ENGINES, Engine, EngineName, engine_of
@@ -179,7 +179,7 @@ def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path
     place = folder or own_folder(loaded, plan, draws, seed, means)
     with opened(place, decision_manifest(loaded, plan, draws, seed, means), loaded.case.posterior) as store:
         cache, engine = SolvedCache(loaded.hash, seed), engine_of(means.engine)
-        require_same_figures(store, Job.of(loaded.case, seed, plan, cache, engine), cache.known, engine)
+        require_same_figures(store, Job.of(loaded.case, seed, plan, cache, means), cache.known, engine)
         done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
         study = judged(loaded.case, seed, done, means)
         if not store.finished:

@@ -20,7 +20,8 @@ from models.parameters import Draws
 from models.schema import Arm, CaseFile
 from scenarios.arms import Arms, OneFuture
 from scenarios.files import LoadedCase, validated
-from scenarios.study.today import solve_baseline
+from scenarios.study.means import Means
+from scenarios.study.middle import Middle, at_medians
 from scenarios.validation.company_case import PRIOR_MEAN_DAYS, PRIOR_SD_DAYS, case_text
 from simulator.engines import engine_of
 
@@ -87,17 +88,19 @@ def case_of(observed: float, standard_error: float) -> LoadedCase:
 def company(number: int, kind: Kind, seed: int) -> Company:
     """The company of a number. Raises RuntimeError if no draw of the beliefs has a truth."""
     case, truth_seed = case_of(PRIOR_MEAN_DAYS, PRIOR_SD_DAYS).case, seed_of(seed, number, kind, "truth")
+    middle = at_medians(case, truth_seed, Means(threads=1))
+    assert middle is not None
     for proposal in range(MOST_PROPOSALS):
         draws = _outside(case, kind, parameters.sample(case, truth_seed, range(proposal, proposal + 1)))
-        solved = _solved(case, draws)
+        solved = _solved(case, draws, middle)
         if isinstance(solved, Solved):
             return _observed(case, number, kind, draws, solved.per_visit, seed_of(seed, number, kind, "futures"))
     raise RuntimeError(f"company {number}: none of {MOST_PROPOSALS} draws has a root")
 
 
-def _solved(case: CaseFile, draws: Draws) -> Solved | Rejected:
+def _solved(case: CaseFile, draws: Draws, middle: Middle) -> Solved | Rejected:
     one = OneFuture(Arms(case, draws).prepare(["as_is"]), 0, draws.numbers[0], engine_of("compiled"))
-    return solve_baseline(one, draws.numbers[0])
+    return middle.solve(one, draws.numbers[0])
 
 
 def _observed(case: CaseFile, number: int, kind: Kind, draws: Draws, per_visit: Mapping[str, float], futures: int) -> Company:

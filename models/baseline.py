@@ -174,7 +174,7 @@ def _solve_legs(
 def _unreached(goal_days: float, left: float, without: Sequence[DatedLeg], seen: Outcome) -> str:
     """Why dates and the whole do not go together. left: days of the whole that remain once every dated leg is as its dates say ·
     without: dated legs in which the case has no place for unlocated days."""
-    told = f"with every dated stretch as its dates say, the whole takes {goal_days - left:.1f} of {goal_days:.1f} days"
+    told = f"with every dated stretch as its dates say, the whole takes {goal_days - left:.1f} of the {goal_days:.1f} days of that future"
     missing = {leg.name: leg.days - _leg_days(leg, seen) for leg in without}
     name = max(missing, key=lambda key: abs(missing[key]), default="")
     if not name:
@@ -182,7 +182,7 @@ def _unreached(goal_days: float, left: float, without: Sequence[DatedLeg], seen:
     leg = next(leg for leg in without if leg.name == name)
     return (
         f'{told}; the stretch that ends with "{name}" takes {leg.days:.1f} days by its dates and {_leg_days(leg, seen):.1f} by its steps, '
-        "none of which is a place of the baseline"
+        f"of which none may hold days that its times do not explain; add one to the case file, say [baseline.places.{leg.steps[0]}]"
     )
 
 
@@ -261,14 +261,14 @@ class BaselineReport:
     problem: str = ""
 
 
-def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejected], evidence: bool = False) -> BaselineReport:
+def report(
+    baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejected], observed_days: float | None = None
+) -> BaselineReport:
     """The gate: simulated within tolerance (and three standard errors) of observed, at most 20 % of at least 50 proposals rejected.
 
-    `evidence`: the observed result comes from fitted dates (the mean of the draws' goals), not from the case file.
+    `observed_days`: today's result as fitted from dates; that of the case file if not stated.
     """
-    observed = baseline.observed.uncertain().median / DAY
-    if evidence and solved:
-        observed = float(np.mean([s.goal_days for s in solved]))
+    observed = baseline.observed.uncertain().median / DAY if observed_days is None else observed_days
     simulated = float(np.mean([s.as_is.figures["mean_cycle_time_days"] for s in solved])) if solved else float("nan")
     proposals = len(solved) + len(rejected)
     located = float(np.mean([1 - s.unlocated_days / s.goal_days for s in solved])) if solved else float("nan")

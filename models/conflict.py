@@ -31,8 +31,8 @@ class Conflict:
 
     def sentence(self, what: str, dimension: str = "number") -> str:
         """The finding in plain words; `believed` is the middle 90 %, `seen` the estimate with its own 90 % range."""
-        low, high = (units.text(dimension, x) for x in self.believed)
-        middle, bottom, top = (units.text(dimension, x) for x in self.seen)
+        low, high = (_text(dimension, x) for x in self.believed)
+        middle, bottom, top = (_text(dimension, x) for x in self.seen)
         data = f"{what}: the data say {middle} (between {bottom} and {top})"
         belief = f"believed was {low} to {high}"
         if self.strength == "none":
@@ -43,6 +43,10 @@ class Conflict:
             f"{data}, {belief}: what the data say {verb} what was believed (chance of such data: {chance}). "
             "Find out whether both speak of the same thing."
         )
+
+
+def _text(dimension: str, value: float) -> str:
+    return f"{float(f'{value:.3g}'):,g}" if dimension == "number" else units.text(dimension, value)
 
 
 def prior_predictive(prior: Prior, estimate: float, standard_error: float) -> Conflict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,7 +39,17 @@ class Learned:
     conflict: Conflict | None = None
 
 
-SCALES: dict[str, Scale] = {"duration": "log", "money": "log", "share": "logit", "accuracy": "logit", "number": "plain"}
+LOG_ODDS = ("shift", "scope_penalty", "volume_slope", "logit_drop", "type_effect", "type_shift")
+"""Effects that are added to the log odds of a share."""
+
+SCALES: dict[str, Scale] = {
+    "log odds": "plain",
+    "duration": "log",
+    "money": "log",
+    "share": "logit",
+    "accuracy": "logit",
+    "number": "plain",
+}
 """Dimension → the scale on which variances are compared: on it a fit's ranges are about as wide to both sides."""
 
 
@@ -46,15 +57,16 @@ def learned(posterior: PosteriorDraws, case: CaseFile) -> tuple[Learned, ...]:
     """Every column of a posterior, sub-model by sub-model."""
     known = {leaf.path: leaf.parameter.dimension for leaf in leaves(case)}
     return tuple(
-        _learned(name, s, known.get(parts_of(name)[0], _unstated(name)), values)
-        for s in posterior.sub_models
-        for name, values in s.columns.items()
+        _learned(name, s, _dimension(name, known), values) for s in posterior.sub_models for name, values in s.columns.items()
     )
 
 
-def _unstated(name: str) -> str:
-    """The dimension of a column that is no parameter of the case file."""
-    return "duration" if name.startswith("baseline.") else "number"
+def _dimension(name: str, known: Mapping[str, str]) -> str:
+    """That of the parameter, as the case file knows it; some columns are no parameters of it."""
+    path = parts_of(name)[0]
+    if any(part in LOG_ODDS for part in path.split(".")):
+        return "log odds"
+    return known.get(path, "duration" if name.startswith("baseline.") else "number")
 
 
 def contraction(before: Floats, after: Floats) -> float:

@@ -8,7 +8,9 @@ from itertools import pairwise
 
 from models.evidence.events import Event, known_events
 from models.schema import CaseFile
+from simulator.clock import DAY
 
+OBSERVED = "baseline.observed"
 COLUMN = "baseline.legs."
 """Before the event at which a leg ends, in the names of fitted columns: mean seconds a case spends in the leg."""
 _BEGINS, _ENDS = ("arrival", "entered", "asked"), ("ended", "decided", "end")
@@ -26,7 +28,15 @@ class Leg:
 
 def dated(case: CaseFile) -> bool:
     """Whether today's result was fitted from dates."""
-    return case.posterior is not None and "baseline.observed" in case.posterior.names()
+    return case.posterior is not None and OBSERVED in case.posterior.names()
+
+
+def dated_days(case: CaseFile) -> float | None:
+    """Today's mean days a case as fitted from dates; None if it was not."""
+    if case.posterior is None or not dated(case):
+        return None
+    columns = next(s.columns for s in case.posterior.sub_models if OBSERVED in s.columns)
+    return float(columns[OBSERVED].mean()) / DAY
 
 
 def legs_between(case: CaseFile, events: Iterable[str]) -> tuple[Leg, ...]:

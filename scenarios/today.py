@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import baseline as b
-from models.legs import COLUMN, dated, legs_between
+from models.legs import COLUMN, dated_days, legs_between
 from models.posterior import SubModel
 from scenarios.files import LoadedCase, load, load_without_fit
 from scenarios.problems import CaseError, Problem
@@ -101,7 +101,7 @@ def found_in(loaded: LoadedCase, draws: int, seed: int, means: Means) -> TodayFo
     assert case.baseline is not None
     done = collect(case, TODAY, draws, seed, means, SolvedCache(loaded.hash, seed))
     solved = [r.solved for r in done.results if r.solved is not None]
-    report = b.report(case.baseline, solved, done.rejected, dated(case))
+    report = b.report(case.baseline, solved, done.rejected, dated_days(case))
     if not solved:
         reason = done.rejected[0].reason if done.rejected else "no future could be simulated"
         raise CaseError(loaded.file, [Problem("E405", "baseline", reason, "check today's result and the longest waits")])

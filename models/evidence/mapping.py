@@ -40,6 +40,9 @@ class ExportMapping(Strict):
     )
     first_day: Day = Field(description="first day of the period by which the cases were selected")
     last_day: Day = Field(description="last day of that period")
+    holds: Literal["all", "sample"] = Field(
+        "all", description='all cases of that period, or a "sample" of them, which says nothing of their number and mix'
+    )
     people: list[str] = Field(default_factory=list, max_length=50, description="columns that name people; pseudonyms are kept")
     leave_out_types: list[str] = Field(
         default_factory=list, max_length=500, description="values of the type column that the case file does not cover"

@@ -1,20 +1,22 @@
 """Today's result from an export of cases: its mean with the sampling error, and the days of each dated leg, jointly.
 
 Bayesian bootstrap (Rubin 1981) over weeks of arrival: cases of a week share its backlog, so weeks and not cases are independent.
-Dates alone stand for the middle of their day: arrivals and ends are assumed to come at the same time of day on average. A case still open counts with the age at which it was seen
-plus the mean of what longer cases took beyond that age (Kaplan and Meier 1958, exponential beyond the last tenth).
+Dates alone stand for the middle of their day: arrivals and ends are assumed to come at the same time of day on average. A case still open counts
+with the age at which it was seen plus the mean of what longer cases took beyond that age (Kaplan and Meier 1958, exponential beyond the last
+tenth): of the leg it is in, if there are legs, and with the mean of the legs to come. So the legs of a case add up to its days.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import units
 from models.evidence.cycles import DAY, Cycles
-from models.legs import COLUMN, Leg, legs_between
+from models.legs import COLUMN, OBSERVED, Leg, legs_between
 from models.posterior import Diagnostic, SubModel
 from models.schema import CaseFile
 
@@ -26,7 +28,6 @@ MIN_WEEKS = 6
 DATED_SHARE = 0.95
 """An event dated in fewer of the cases cuts no leg: the undated ones took another way."""
 MAX_OPEN = 0.05
-OBSERVED = "baseline.observed"
 
 
 class BaselineEvidenceError(ValueError):
@@ -35,7 +36,7 @@ class BaselineEvidenceError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Legs:
-    """Mean days of the legs by case, shape (cases, legs), NaN where a leg is not dated."""
+    """Days of the legs by case, shape (cases, legs); what is not dated is completed."""
 
     legs: tuple[Leg, ...]
     days: Floats
@@ -45,7 +46,6 @@ def fit_baseline(cycles: Cycles, case: CaseFile, seed: int) -> SubModel:
     """Columns `baseline.observed` and `baseline.legs.EVENT` in seconds a case. Raises BaselineEvidenceError."""
     if case.baseline is None:
         raise BaselineEvidenceError("the case states no [baseline], so an export of today's cases informs nothing there")
-    days, weight = completed_days(cycles)
     week = np.floor(cycles.arrival.mean(axis=1) / WEEK).astype(np.int64)
     _, number = np.unique(week, return_inverse=True)
     weeks = int(number.max()) + 1
@@ -55,15 +55,13 @@ def fit_baseline(cycles: Cycles, case: CaseFile, seed: int) -> SubModel:
             "the export away and state baseline.observed and baseline.standard_error"
         )
     legs, skipped = _legs(cycles, case)
+    days = legs.days.sum(axis=1) if legs.legs else completed_days(cycles)
     rng = np.random.default_rng(seed)
     weights = rng.standard_exponential((ROWS, weeks))
-    total = _ratio(weights, number, days, weight)
+    total = _mean(weights, number, days)
     columns = {OBSERVED: total * DAY}
     for i, leg in enumerate(legs.legs):
-        known = ~np.isnan(legs.days[:, i])
-        columns[f"{COLUMN}{leg.last}"] = (
-            _ratio(weights, number, np.where(known, legs.days[:, i], 0.0), known.astype(np.float64)) * DAY
-        )
+        columns[f"{COLUMN}{leg.last}"] = _mean(weights, number, legs.days[:, i]) * DAY
     prior = rng.normal(case.baseline.observed.uncertain().median, units.seconds(case.baseline.standard_error), ROWS)
     open_share = float(cycles.open.mean())
     check = Diagnostic("open cases, share", open_share, f"at most {MAX_OPEN:.0%}", open_share <= MAX_OPEN)
@@ -73,14 +71,49 @@ def fit_baseline(cycles: Cycles, case: CaseFile, seed: int) -> SubModel:
     return SubModel("baseline", columns, {OBSERVED: prior}, total, (check,), (), informed, reported, {}, notes)
 
 
-def completed_days(cycles: Cycles) -> tuple[Floats, Floats]:
-    """Days from arrival to end of every case, open ones completed by what longer cases took; and 1 for each case."""
+def completed_days(cycles: Cycles) -> Floats:
+    """Days from arrival to end of every case, open ones completed by what longer cases took."""
     end = np.where(cycles.open, cycles.exported, cycles.end.mean(axis=1))
-    days = np.maximum((end - cycles.arrival.mean(axis=1)) / DAY, 0.0)
-    if not cycles.open.any():
-        return days, np.ones(len(days))
-    residual = mean_residual(days, cycles.open)
-    return np.where(cycles.open, days + residual(days), days), np.ones(len(days))
+    return _completed(np.maximum((end - cycles.arrival.mean(axis=1)) / DAY, 0.0), cycles.open)
+
+
+def _completed(days: Floats, is_open: NDArray[np.bool_]) -> Floats:
+    """Durations, and the ages of open ones plus the mean of what remains."""
+    if not is_open.any():
+        return days
+    return np.where(is_open, days + mean_residual(days, is_open)(days), days)
+
+
+def completed_legs(at: Floats, is_open: NDArray[np.bool_], exported: float) -> Floats:
+    """Days of every leg of every case, shape (cases, legs), adding up to the case's days.
+
+    at: instants of the stops in seconds, shape (cases, legs + 1), NaN where there is no date: the last stop of open cases, and here and
+    there one between. A stretch without a date inside is split as the legs are on average; the leg in which an open case is is completed.
+    """
+    count = at.shape[1] - 1
+    known = ~np.isnan(at)
+    last = count - np.argmax(known[:, ::-1], axis=1)  # last dated stop of a case
+    days = np.diff(at, axis=1) / DAY
+    for leg in range(count):
+        waiting = is_open & (last == leg)
+        days[waiting, leg] = np.maximum((exported - at[waiting, leg]) / DAY, 0.0)
+        seen = ~np.isnan(days[:, leg])
+        days[seen, leg] = _completed(np.maximum(days[seen, leg], 0.0), waiting[seen])
+    means = np.nan_to_num(np.nanmean(days, axis=0))
+    for row in np.flatnonzero(np.isnan(days).any(axis=1)):
+        _fill(days[row], at[row], means, int(last[row]))
+    return days
+
+
+def _fill(days: Floats, at: Floats, means: Floats, last: int) -> None:
+    """One case: legs to come take their means; a stretch between two dates is split in proportion to them."""
+    missing = np.isnan(days)
+    days[missing & (np.arange(len(days)) > last)] = means[missing & (np.arange(len(days)) > last)]
+    stops = np.flatnonzero(~np.isnan(at))
+    for a, b in pairwise(stops.tolist()):
+        if b - a > 1:
+            share = means[a:b] / means[a:b].sum() if means[a:b].sum() > 0 else np.full(b - a, 1 / (b - a))
+            days[a:b] = max((at[b] - at[a]) / DAY, 0.0) * share
 
 
 def mean_residual(days: Floats, is_open: NDArray[np.bool_]) -> Residual:
@@ -129,17 +162,17 @@ def _legs(cycles: Cycles, case: CaseFile) -> tuple[Legs, tuple[str, ...]]:
                 f"{event} is dated in {share:.0%} of the finished cases: those without it went another way, so it cuts no leg"
             )
     legs = legs_between(case, used)
-    at = {**cycles.events, "arrival": cycles.arrival, "end": cycles.end}
-    days = [(at[leg.last] - at[leg.first]).mean(axis=1) / DAY for leg in legs] if used else []
-    legs = legs if used else ()
-    columns = np.stack(days, axis=1) if days else np.empty((len(cycles), 0))
-    return Legs(legs, np.where(cycles.open[:, None], np.nan, columns)), tuple(skipped)
+    if not used:
+        return Legs((), np.empty((len(cycles), 0))), tuple(skipped)
+    dates = {**cycles.events, "arrival": cycles.arrival, "end": cycles.end}
+    at = np.stack([dates[name].mean(axis=1) for name in (legs[0].first, *(leg.last for leg in legs))], axis=1)
+    return Legs(legs, completed_legs(at, cycles.open, cycles.exported)), tuple(skipped)
 
 
-def _ratio(weights: Floats, week: NDArray[np.int64], values: Floats, counted: Floats) -> Floats:
-    """Weighted means under each row of weights of weeks, shape (rows,)."""
+def _mean(weights: Floats, week: NDArray[np.int64], values: Floats) -> Floats:
+    """Means under each row of weights of weeks, shape (rows,)."""
     count = weights.shape[1]
-    total, number = np.bincount(week, weights=values, minlength=count), np.bincount(week, weights=counted, minlength=count)
+    total, number = np.bincount(week, weights=values, minlength=count), np.bincount(week, minlength=count)
     return np.asarray((weights @ total) / (weights @ number))
 
 

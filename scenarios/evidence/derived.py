@@ -24,7 +24,7 @@ def derived_tables(export: Export, case: CaseFile, zone: Zone) -> dict[str, Tabl
         kind.name: _dated(export, case, kind, phases, selection)
         for kind, phases in ((TIMES, WORK_PHASES), (APPROVALS, APPROVAL_PHASES))
     }
-    if c.selected_by == "arrival":
+    if c.selected_by == "arrival" and export.whole:
         found["arrivals"] = _arrivals(export, case, zone)
     return {name: table for name, table in found.items() if table is not None and len(table)}
 

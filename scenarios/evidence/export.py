@@ -30,7 +30,8 @@ Texts = NDArray[np.object_]
 class Export:
     """What was read: cases with their dates, every event (also repeated ones), and what is to be said about rows and columns.
 
-    `events`: event → all its times, `case` is the place in `cycles` · `left_out`: rows that the mapping does not use
+    `events`: event → all its times, `case` is the place in `cycles` · `left_out`: rows that the mapping does not use ·
+    `whole`: it holds all cases of its period, no sample of them
     """
 
     cycles: Cycles
@@ -38,6 +39,7 @@ class Export:
     by_time: bool
     left_out: int
     not_used: tuple[str, ...]
+    whole: bool
 
 
 # -- the mapping against the file and the case
@@ -286,7 +288,8 @@ def _checked(
     place = np.cumsum(keep) - 1
     kept = {event: _kept(found, keep, place) for event, found in dated.items()}
     not_used = _not_used(reader)
-    return Export(_select(cases, keep), kept, activity is not None, int((reader.left_out & ~reader.parser.bad).sum()), not_used)
+    left_out, whole = int((reader.left_out & ~reader.parser.bad).sum()), reader.mapping.holds == "all"
+    return Export(_select(cases, keep), kept, activity is not None, left_out, not_used, whole)
 
 
 def _not_used(reader: _Reader) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ exported = 2026-09-30         # last day that the export covers
 selected_by = "arrival"       # it holds all cases that came ("arrival") or that ended ("end") in this period:
 first_day = 2026-09-01
 last_day = 2026-09-30
+holds = "all"                 # "sample": only some of these cases; then it says nothing of their number and mix
 people = ["Clerk"]            # columns that name people: only pseudonyms are kept
 leave_out_types = ["credit note"]
 

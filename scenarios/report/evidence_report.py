@@ -77,14 +77,45 @@ def _defects(evidence: Evidence) -> Iterator[str]:
         yield f"  {file}"
         mine = [d for d in evidence.defects if d.file == file]
         for code in dict.fromkeys(d.code for d in mine):
-            yield from (_line(d) for d in mine if d.code == code)
+            yield from _lines([d for d in mine if d.code == code])
             if (file, code) in more:
                 yield f"    {code}  and {more[file, code]:,} more"
 
 
-def _line(d: Defect) -> str:
+ALIKE = 4
+"""As many defects that differ in nothing but the row are told in one line."""
+
+SPANS = 6
+"""Stretches of rows named in one line."""
+
+
+def _lines(defects: list[Defect]) -> Iterator[str]:
+    alike: dict[tuple[str, str, str], list[Defect]] = {}
+    for d in defects:
+        alike.setdefault((d.column, d.message, d.remedy), []).append(d)
+    for same in alike.values():
+        rows = [d.row for d in same if d.row is not None]
+        if len(rows) == len(same) >= ALIKE:
+            yield _line(same[0], _rows(sorted(rows)) + (f", column {same[0].column}" if same[0].column else ""))
+        else:
+            yield from (_line(d, d.place) for d in same)
+
+
+def _rows(rows: list[int]) -> str:
+    """rows 3 to 7, 9 (6 rows)."""
+    spans: list[list[int]] = []
+    for row in rows:
+        if spans and row == spans[-1][1] + 1:
+            spans[-1][1] = row
+        else:
+            spans.append([row, row])
+    told = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in spans[:SPANS])
+    return f"rows {told}{', …' if len(spans) > SPANS else ''} ({len(rows)} rows)"
+
+
+def _line(d: Defect, place: str) -> str:
     remedy = f"; {d.remedy}" if d.remedy else ""
-    return f"    {d.code}  {d.place:<28} {d.message}{remedy}" if d.place else f"    {d.code}  {d.message}{remedy}"
+    return f"    {d.code}  {place:<28} {d.message}{remedy}" if place else f"    {d.code}  {d.message}{remedy}"
 
 
 def missing(evidence: Evidence, case: CaseFile) -> list[dict[str, Any]]:

@@ -14,6 +14,9 @@ SHOWN = 12
 """Parameters listed of one sub-model; the report lists all."""
 
 
+A_SAMPLE = 'If the export holds only some of the cases, say so in its mapping: holds = "sample".'
+
+
 def text(fitted: Fitted, case: CaseFile, name: str) -> str:
     """The page."""
     posterior, rows = fitted.posterior, learned(fitted.posterior, case)
@@ -51,7 +54,8 @@ def surprising(row: Learned) -> bool:
 def contradiction(row: Learned, what: str = "") -> str:
     """Belief against data, in a sentence. `what`: how the number is called, if not by its path."""
     assert row.conflict is not None
-    return row.conflict.sentence(what or row.name, row.dimension)
+    told = row.conflict.sentence(what or row.name, row.dimension)
+    return f"{told} {A_SAMPLE}" if row.name.startswith("arrivals.per_") else told
 
 
 def range_text(row: Learned, points: tuple[float, float, float] | None) -> str:
@@ -67,6 +71,8 @@ def _unit(dimension: str, value: float) -> tuple[float, str]:
     """Size in base units, and name, of the unit in which a value reads best."""
     if dimension in ("share", "accuracy"):
         return 0.01, " %"
+    if dimension == "log odds":
+        return 1.0, " log odds"
     if dimension != "duration":
         return 1.0, ""
     return next(

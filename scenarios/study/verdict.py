@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models import baseline as b
 from models import parameters, schema
 from models.decisions.verdict import Verdict, judge
-from models.legs import dated
+from models.legs import dated_days
 from models.outcomes import Outcome, met
 from models.parameters import Draws
 from models.schema import CaseFile
@@ -65,7 +65,9 @@ def judged(case: CaseFile, seed: int, done: Collected, means: Means) -> VerdictS
     """The verdict on draws that are collected already; they hold at least the three named arms."""
     report = None
     if case.baseline is not None:
-        report = b.report(case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected, dated(case))
+        report = b.report(
+            case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected, dated_days(case)
+        )
     kept, fit = [met(case, r.arms["production"].figures) for r in done.results], case.posterior
     passed = (report is None or report.passed) and (fit is None or fit.passed)
     verdict = judge(kept, passed, fit.effective(len(kept)) if fit is not None and kept else None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import schema, units
+from models.legs import NO_DATES, Dates
 from models.outcomes import Outcome
 from models.process import UNLOCATED
 from simulator.clock import DAY
@@ -174,6 +175,8 @@ def _solve_legs(
 def _unreached(goal_days: float, left: float, without: Sequence[DatedLeg], seen: Outcome) -> str:
     """Why dates and the whole do not go together. left: days of the whole that remain once every dated leg is as its dates say ·
     without: dated legs in which the case has no place for unlocated days."""
+    if abs(left) <= SOLVED_WITHIN_DAYS:
+        return f"the dated stretches do not all come within {LEG_WITHIN_DAYS} days of what their dates say"
     told = f"with every dated stretch as its dates say, the whole takes {goal_days - left:.1f} of the {goal_days:.1f} days of that future"
     missing = {leg.name: leg.days - _leg_days(leg, seen) for leg in without}
     name = max(missing, key=lambda key: abs(missing[key]), default="")
@@ -227,29 +230,48 @@ def _broken_limit(baseline: schema.Baseline, result: Outcome) -> str:
     return ""
 
 
-def extreme_per_visit(baseline: schema.Baseline, solved: Solved) -> dict[str, tuple[float, dict[str, float]]]:
+def extreme_per_visit(
+    baseline: schema.Baseline, solved: Solved, stretches: Sequence[Sequence[str]] = ()
+) -> dict[str, tuple[float, dict[str, float]]]:
     """For each place: the share of the unlocated days that fits there (all of them, or up to its limit), and the days per visit.
 
     What does not fit is spread evenly over the other places. The total stays that of `solved`, so today's mean stays reproduced. Places
-    whose waits were fitted hold no unlocated days, so they are left out.
+    whose waits were fitted hold no unlocated days, so they are left out. `stretches`: places between two dates; days stay in their stretch,
+    so a place alone in one is left out too.
     """
     extremes = {}
-    places = {name: place for name, place in baseline.places.items() if name in solved.shares}
-    for name, place in places.items():
-        share = 1.0
-        if place.at_most is not None:
-            located = solved.as_is.step_days[name] - solved.unlocated_days * solved.shares[name]
-            room = units.seconds(place.at_most) / DAY - located
-            share = float(np.clip(room / max(solved.unlocated_days, 1e-9), 0.0, 1.0))
-        others = (1 - share) / max(1, len(places) - 1)
-        shares = {other: share if other == name else others for other in places}
-        extremes[name] = (share, _per_visit(solved.unlocated_days, shares, solved.as_is))
+    apart = {name for stretch in stretches for name in stretch}
+    for stretch in [*stretches, [name for name in baseline.places if name not in apart]]:
+        places = [name for name in stretch if name in solved.shares]
+        if len(places) < 2 and stretches:
+            continue
+        days = solved.unlocated_days * sum(solved.shares[name] for name in places)
+        for name in places:
+            share = _fits(baseline, solved, name, days)
+            others = (1 - share) / max(1, len(places) - 1)
+            by_place = {other: solved.unlocated_days * part for other, part in solved.shares.items()}
+            by_place |= {other: days * (share if other == name else others) for other in places}
+            extremes[name] = (share, _per_visit(1.0, by_place, solved.as_is))
     return extremes
+
+
+def _fits(baseline: schema.Baseline, solved: Solved, name: str, days: float) -> float:
+    """The share of some days that fits at a place beside what is located there."""
+    limit = baseline.places[name].at_most
+    if limit is None:
+        return 1.0
+    room = units.seconds(limit) / DAY - (solved.as_is.step_days[name] - solved.unlocated_days * solved.shares[name])
+    return float(np.clip(room / max(days, 1e-9), 0.0, 1.0))
+
+
+def open_days(solved: Solved, located: frozenset[str]) -> float:
+    """Days a case that nobody has located, neither sources nor dates."""
+    return solved.unlocated_days * sum(share for name, share in solved.shares.items() if name not in located)
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineReport:
-    """What the baseline says of a study. `located_share`: share of today's mean that sourced steps explain."""
+    """What the baseline says of a study. `located_share`: share of today's mean that sourced steps or dates explain."""
 
     observed: float
     simulated: float
@@ -261,17 +283,12 @@ class BaselineReport:
     problem: str = ""
 
 
-def report(
-    baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejected], observed_days: float | None = None
-) -> BaselineReport:
-    """The gate: simulated within tolerance (and three standard errors) of observed, at most 20 % of at least 50 proposals rejected.
-
-    `observed_days`: today's result as fitted from dates; that of the case file if not stated.
-    """
-    observed = baseline.observed.uncertain().median / DAY if observed_days is None else observed_days
+def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejected], dates: Dates = NO_DATES) -> BaselineReport:
+    """The gate: simulated within tolerance (and three standard errors) of observed, at most 20 % of at least 50 proposals rejected."""
+    observed = baseline.observed.uncertain().median / DAY if dates.observed_days is None else dates.observed_days
     simulated = float(np.mean([s.as_is.figures["mean_cycle_time_days"] for s in solved])) if solved else float("nan")
     proposals = len(solved) + len(rejected)
-    located = float(np.mean([1 - s.unlocated_days / s.goal_days for s in solved])) if solved else float("nan")
+    located = float(np.mean([1 - open_days(s, dates.located) / s.goal_days for s in solved])) if solved else float("nan")
     luck = [s.as_is.figures["mean_cycle_time_days"] - s.goal_days for s in solved]
     apart = float(np.std(luck, ddof=1)) if len(luck) > 1 else 0.0
     error = float(np.hypot(units.seconds(baseline.standard_error) / DAY, apart)) / max(1, len(solved)) ** 0.5

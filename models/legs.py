@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from models.evidence.events import Event, known_events
+from models.posterior import parts_of
 from models.schema import CaseFile
 from simulator.clock import DAY
 
@@ -31,12 +32,39 @@ def dated(case: CaseFile) -> bool:
     return case.posterior is not None and OBSERVED in case.posterior.names()
 
 
-def dated_days(case: CaseFile) -> float | None:
-    """Today's mean days a case as fitted from dates; None if it was not."""
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """What dates tell of today: its mean (None: as the case file states), and the places whose days they locate."""
+
+    observed_days: float | None = None
+    located: frozenset[str] = frozenset()
+
+
+NO_DATES = Dates()
+
+
+def dates_of(case: CaseFile) -> Dates:
+    """What fitted dates tell of today; nothing if none were."""
     if case.posterior is None or not dated(case):
-        return None
+        return NO_DATES
     columns = next(s.columns for s in case.posterior.sub_models if OBSERVED in s.columns)
-    return float(columns[OBSERVED].mean()) / DAY
+    alone = {leg.places[0] for leg in dated_legs(case) if len(leg.places) == 1}
+    places = set(case.baseline.places) if case.baseline is not None else set()
+    return Dates(float(columns[OBSERVED].mean()) / DAY, frozenset(alone | (timed_steps(case) & places)))
+
+
+def timed_steps(case: CaseFile) -> set[str]:
+    """Steps whose waits themselves were fitted: no day in front of them is unlocated."""
+    names = () if case.posterior is None else case.posterior.names()
+    paths = [parts_of(name)[0].split(".") for name in names]
+    return {path[1] for path in paths if path[0] == "steps" and ("response" in path or path[2] == "time")}
+
+
+def dated_legs(case: CaseFile) -> tuple[Leg, ...]:
+    """The legs of which the case's fit tells the mean days."""
+    names = () if case.posterior is None else case.posterior.names()
+    events = [name.removeprefix(COLUMN) for name in names if name.startswith(COLUMN)]
+    return legs_between(case, events) if events else ()
 
 
 def legs_between(case: CaseFile, events: Iterable[str]) -> tuple[Leg, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models import schema, weeks
 from models.compositions import ai, approval, basic, desk, system
 from models.compositions.build import Builder, interruption
+from models.legs import dates_of
 from models.parameters import Draws, Scope
 from models.schema import Cause, Weekday
 from simulator import workflow as w
@@ -22,6 +23,8 @@ from simulator.program import Program
 
 Floats = NDArray[np.float64]
 UNLOCATED = "unlocated"
+DATED = "dated_wait"
+"""Accounts of days that no known time explains: nobody has located them, or dates have."""
 REFERENCE_YEAR = range(365)
 """Days after go-live over which a volume is averaged: the same for every run, so that all arms meet the same cases."""
 NO_TIME_SECONDS = 1e-3
@@ -69,7 +72,7 @@ def arm_columns(draws: Draws, on: frozenset[Cause]) -> Scope:
 def build(case: schema.CaseFile, columns: Scope, horizon: Horizon) -> w.Workflow:
     """The workflow of one arm, all draws at once.
 
-    Steps at which days may lie that nobody has located have an extra delay in front of them, of 0 until `unlocated_slots` sets it.
+    Steps at which days may lie that their known times do not explain have an extra delay in front of them, of 0 until `unlocated_slots` sets it.
     """
     calendars = {name: calendar(case, name, horizon) for name in case.calendars}
     places = list(case.baseline.places) if case.baseline else []
@@ -88,7 +91,8 @@ def build(case: schema.CaseFile, columns: Scope, horizon: Horizon) -> w.Workflow
 
 def _step(build: Builder, step: schema.Step) -> Iterator[w.Step]:
     if build.entries[step.id] != step.id:
-        yield w.Delay(build.entries[step.id], _unlocated(build.case, 0.0), step.id, account=UNLOCATED)
+        account = DATED if step.id in dates_of(build.case).located else UNLOCATED
+        yield w.Delay(build.entries[step.id], _unlocated(build.case, 0.0), step.id, account=account)
     yield from compose(build, step)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from models import baseline as b
-from models.legs import dated_days
+from models.legs import dates_of
 from models.outcomes import Outcome
 from models.schema import Arm
 from scenarios.files import LoadedCase
@@ -105,7 +105,7 @@ class _Side:
         """Why today's result is not reproduced well enough for a chance to be told, or ""."""
         baseline = self.loaded.case.baseline
         solved = [r.solved for r in self.done.results if r.solved is not None]
-        report = b.report(baseline, solved, self.done.rejected, dated_days(self.loaded.case)) if baseline is not None else None
+        report = b.report(baseline, solved, self.done.rejected, dates_of(self.loaded.case)) if baseline is not None else None
         if report is None or report.passed:
             return ""
         why = report.problem or (report.reasons[0] if report.reasons else f"the simulation gives {report.simulated:.1f} days")

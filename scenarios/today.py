@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import baseline as b
-from models.legs import COLUMN, dated_days, legs_between
+from models.legs import COLUMN, dated_legs, dates_of
 from models.posterior import SubModel
 from scenarios.files import LoadedCase, load, load_without_fit
 from scenarios.problems import CaseError, Problem
@@ -101,41 +101,34 @@ def found_in(loaded: LoadedCase, draws: int, seed: int, means: Means) -> TodayFo
     assert case.baseline is not None
     done = collect(case, TODAY, draws, seed, means, SolvedCache(loaded.hash, seed))
     solved = [r.solved for r in done.results if r.solved is not None]
-    report = b.report(case.baseline, solved, done.rejected, dated_days(case))
+    report = b.report(case.baseline, solved, done.rejected, dates_of(case))
     if not solved:
         reason = done.rejected[0].reason if done.rejected else "no future could be simulated"
         raise CaseError(loaded.file, [Problem("E405", "baseline", reason, "check today's result and the longest waits")])
     fit = next((s for s in case.posterior.sub_models if s.name == "baseline"), None) if case.posterior is not None else None
     legs = tuple(_legs(loaded, solved, fit)) if fit is not None else ()
-    places = tuple(_places(loaded, solved, fit))
+    places = tuple(_places(loaded, solved))
     return TodayFound(loaded, seed, _range(np.asarray([s.goal_days for s in solved])), report, places, legs, fit)
 
 
-def _places(loaded: LoadedCase, solved: list[b.Solved], fit: SubModel | None) -> list[PlaceFound]:
-    baseline, names = loaded.case.baseline, _dated_events(fit)
+def _places(loaded: LoadedCase, solved: list[b.Solved]) -> list[PlaceFound]:
+    baseline, located = loaded.case.baseline, dates_of(loaded.case).located
     assert baseline is not None
-    known = {p for leg in legs_between(loaded.case, names) if len(leg.places) == 1 for p in leg.places} if names else set()
     found = []
     for name, place in baseline.places.items():
         days = np.asarray([s.unlocated_days * s.shares.get(name, 0.0) for s in solved])
-        located = name in known or not any(name in s.shares for s in solved)
-        found.append(PlaceFound(name, _range(days), place.export, located))
+        found.append(PlaceFound(name, _range(days), place.export, name in located))
     return sorted(found, key=lambda p: (p.located, -p.days.mean))
 
 
 def _legs(loaded: LoadedCase, solved: list[b.Solved], fit: SubModel) -> list[LegFound]:
-    names = _dated_events(fit)
     return [
         LegFound(
             leg.first, leg.last, _range(fit.columns[f"{COLUMN}{leg.last}"] / DAY),
             _range(np.asarray([sum(s.as_is.step_days.get(step, 0.0) for step in leg.steps) for s in solved])),
         )
-        for leg in (legs_between(loaded.case, names) if names else ())
+        for leg in dated_legs(loaded.case)
     ]  # fmt: skip
-
-
-def _dated_events(fit: SubModel | None) -> list[str]:
-    return [] if fit is None else [name.removeprefix(COLUMN) for name in fit.columns if name.startswith(COLUMN)]
 
 
 def _range(values: Floats) -> Range:

@@ -11,6 +11,7 @@ import pytest
 
 from models import baseline as b
 from models import parameters
+from models.legs import Dates
 from models.outcomes import Outcome
 from models.schema import Baseline
 from scenarios.arms import Arms, OneFuture
@@ -100,6 +101,18 @@ def test_days_are_given_to_visits():
     assert (share, per_visit["entry"], per_visit["approve"]) == (1.0, 32.0, 0.0)
 
 
+def test_days_between_two_dates_stay_there():
+    """6 days at two places of one stretch go from one to the other; the 2 that dates locate at a third stay."""
+    places = {"entry": {"weight": 1}, "match": {"weight": 1}, "approve": {"weight": 1}}
+    visits = {"entry.unlocated": 1.0, "match.unlocated": 1.0, "approve.unlocated": 0.5}
+    solved = b.Solved(14.0, 8.0, {"entry": 0.25, "match": 0.5, "approve": 0.25}, {}, seen(14.0, {}, visits))
+    found = b.extreme_per_visit(baseline(places), solved, [("entry", "match"), ("approve",)])
+    assert found == {
+        "entry": (1.0, {"entry": 6.0, "match": 0.0, "approve": 4.0}),
+        "match": (1.0, {"entry": 0.0, "match": 6.0, "approve": 4.0}),
+    }
+
+
 def test_sourced_steps_that_take_too_long_are_rejected():
     answer = b.solve(baseline(), 5.0, {"entry": 1.0}, Line())
     assert answer == b.Rejected("the sourced steps alone take 6.0 of 5.0 days")
@@ -180,7 +193,7 @@ def test_the_goal_has_its_sampling_error():
 
 
 def accepted(mean: float = 14.0) -> b.Solved:
-    return b.Solved(14.0, 7.0, {}, {}, seen(mean))
+    return b.Solved(14.0, 7.0, {"entry": 0.5, "approve": 0.5}, {}, seen(mean))
 
 
 @pytest.mark.parametrize(
@@ -202,6 +215,9 @@ def test_reasons_are_counted_once_and_located_days_are_a_share():
     report = b.report(baseline(), [accepted()] * 3, [b.Rejected("x"), b.Rejected("y"), b.Rejected("x")])
     assert report.reasons == ("x", "y")
     assert report.located_share == pytest.approx(0.5)
+    dated = b.report(baseline(), [accepted()] * 3, [], Dates(13.0, frozenset({"entry"})))
+    assert dated.located_share == pytest.approx(0.75)
+    assert dated.observed == 13.0
     assert (report.observed, report.simulated) == (14.0, 14.0)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from models import baseline as b
 from models import parameters
-from models.legs import dated_days
+from models.legs import dates_of
 from models.outcomes import Outcome, met
 from models.schema import CaseFile
 from scenarios import study
@@ -160,7 +160,7 @@ def _problem(case: CaseFile, done: study.Collected) -> str:
     broken = [f"laws broken: {', '.join(done.broken())}"] if done.broken() else []
     if case.baseline is None:
         return "; ".join(broken)
-    report = b.report(case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected, dated_days(case))
+    report = b.report(case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected, dates_of(case))
     if report.passed:
         return "; ".join(broken)
     why = report.problem or next(iter(report.reasons), f"the simulation gives {report.simulated:.1f} days")

@@ -8,6 +8,7 @@ from typing import Any
 
 from scenarios.report.basis import basis, basis_line
 from scenarios.today import Range, TodayFound
+from simulator.clock import DAY
 
 
 def text(found: TodayFound) -> str:
@@ -19,13 +20,15 @@ def _lines(found: TodayFound) -> Iterator[str]:
     case, report = found.loaded.case, found.report
     yield f"{case.title} · today's result"
     yield ""
-    source = "from the dates of your export" if found.fit is not None else "as the case states it"
+    stated = case.baseline.observed.uncertain().median / DAY if case.baseline is not None else float("nan")
+    source = f"from the dates of your export (the case states {stated:.1f})" if found.fit is not None else "as the case states it"
     yield f"  observed    {_days(found.observed)} on average, {source}"
     mark = "✓" if report.passed else "✗"
     yield f"  simulated   {report.simulated:.1f} d {mark}   ({report.proposals} futures, {report.rejected} of them cannot produce it)"
     for reason in report.reasons[:3]:
-        yield f"              most often: {reason}"
-    yield f"  explained   {report.located_share:.0%} by steps with known times; {found.open_days:.1f} d a case are not located"
+        yield f"              for example: {reason}"
+    known = "by known times and by dates" if found.fit is not None else "by steps with known times"
+    yield f"  explained   {report.located_share:.0%} {known}; {found.open_days:.1f} d a case are not located"
     if found.legs:
         yield ""
         yield f"  {'between two dates':<44}{'observed, days':>20}{'simulated':>20}"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.baseline import MAX_OPEN_SHARE
+from models.baseline import MAX_OPEN_SHARE, open_days
 from models.decisions.verdict import DECISION_DRAWS
+from models.legs import dates_of
 from models.outcomes import met, target_level, target_value
 from models.parameters import sample
 from models.schema import Ai, Arm
@@ -19,6 +20,7 @@ from scenarios.study import VerdictStudy
 ARM_NAMES: dict[Arm, str] = {"as_is": "today", "pilot": "as in the pilot", "production": "live"}
 ACCOUNT_NAMES = {
     "unlocated": "nobody has located",
+    "dated_wait": "waits that only dates tell of",
     "approval_wait": "approval waits",
     "outside_wait": "waits for others outside",
     "inbox_wait": "inbox before the work starts",
@@ -178,8 +180,10 @@ def _export(study: VerdictStudy, name: str) -> str:
 
 
 def exports(study: VerdictStudy) -> list[str]:
-    """The pairs of dates that would locate days, one for each place."""
-    return [p.export for p in study.case.baseline.places.values() if p.export] if study.case.baseline else []
+    """The pairs of dates that would locate days, one for each place whose days are not located yet."""
+    located = dates_of(study.case).located
+    places = study.case.baseline.places if study.case.baseline else {}
+    return [place.export for name, place in places.items() if place.export and name not in located]
 
 
 def _why(study: VerdictStudy) -> Iterator[str]:
@@ -254,7 +258,8 @@ def _actions(study: VerdictStudy, file: str) -> Iterator[str]:
         return
     pairs = exports(study)
     if pairs:
-        lost = float(np.mean([r.solved.unlocated_days for r in study.results if r.solved]))
+        located = dates_of(case).located
+        lost = float(np.mean([open_days(r.solved, located) for r in study.results if r.solved]))
         yield f"export dates per {case.case_word} (together they locate {lost:.1f} days), starting with: {'; '.join(pairs)}"
     never = [t.label or n for n, t in case.types.items() if not t.piloted]
     if never:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from models import baseline as b
 from models import parameters
-from models.legs import dated_days
+from models.legs import dates_of
 from models.outcomes import Outcome
 from models.schema import Arm, CaseFile
 from scenarios.arms import Arms, OneFuture
@@ -109,7 +109,7 @@ def replicate(
             parts.save(first, done)
         runs += done
         means.progress("futures", len(runs), replications)
-    report = b.report(case.baseline, [solved], [], dated_days(case)) if case.baseline is not None and solved is not None else None
+    report = b.report(case.baseline, [solved], [], dates_of(case)) if case.baseline is not None and solved is not None else None
     return Replications(case, seed, arm, tuple(runs), report, means.engine)
 
 

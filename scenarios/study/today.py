@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import baseline as b
-from models.legs import COLUMN, dated, legs_between
-from models.posterior import parts_of
-from models.schema import Baseline, CaseFile
+from models.legs import COLUMN, dated, dated_legs, timed_steps
+from models.schema import Baseline
 from scenarios.arms import OneFuture
 from simulator.clock import DAY
 
@@ -36,7 +35,7 @@ def asked_of(one: OneFuture, draw: int | None) -> Asked:
     if not dated(case):
         return Asked(case.baseline, b.goal_of_draw(case.baseline, seed, draw), split, ())
     goal = float(one.arms.draws.values["baseline.observed"]["as_is"][one.row]) / DAY
-    open_places = _normed({name: share for name, share in split.items() if name not in _timed(case)})
+    open_places = _normed({name: share for name, share in split.items() if name not in timed_steps(case)})
     return Asked(case.baseline, goal, open_places, tuple(_legs(one, open_places)))
 
 
@@ -45,24 +44,15 @@ def _normed(shares: dict[str, float]) -> dict[str, float]:
     return {name: share / total for name, share in shares.items()} if total > 0 else {}
 
 
-def _timed(case: CaseFile) -> set[str]:
-    """Steps whose waits themselves were fitted: no day in front of them is unlocated."""
-    names = () if case.posterior is None else case.posterior.names()
-    paths = [parts_of(name)[0].split(".") for name in names]
-    return {path[1] for path in paths if path[0] == "steps" and ("response" in path or path[2] == "time")}
-
-
 def _legs(one: OneFuture, places: Mapping[str, float]) -> list[b.DatedLeg]:
     """The dated legs with their mean days in this draw, and those of the places in them that may hold unlocated days."""
     values = one.arms.draws.values
-    names = [name.removeprefix(COLUMN) for name in values if name.startswith(COLUMN)]
-    legs = legs_between(one.arms.case, names) if names else ()
     return [
         b.DatedLeg(
             leg.last, leg.steps, tuple(p for p in leg.places if p in places),
             float(values[f"{COLUMN}{leg.last}"]["as_is"][one.row]) / DAY,
         )
-        for leg in legs
+        for leg in dated_legs(one.arms.case)
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models import baseline as b
 from models import parameters, schema
 from models.decisions.verdict import Verdict, judge
-from models.legs import dated_days
+from models.legs import dated_legs, dates_of
 from models.outcomes import Outcome, met
 from models.parameters import Draws
 from models.schema import CaseFile
@@ -65,9 +65,7 @@ def judged(case: CaseFile, seed: int, done: Collected, means: Means) -> VerdictS
     """The verdict on draws that are collected already; they hold at least the three named arms."""
     report = None
     if case.baseline is not None:
-        report = b.report(
-            case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected, dated_days(case)
-        )
+        report = b.report(case.baseline, [r.solved for r in done.results if r.solved is not None], done.rejected, dates_of(case))
     kept, fit = [met(case, r.arms["production"].figures) for r in done.results], case.posterior
     passed = (report is None or report.passed) and (fit is None or fit.passed)
     verdict = judge(kept, passed, fit.effective(len(kept)) if fit is not None and kept else None)
@@ -84,7 +82,7 @@ def _at_the_medians(
     """Production with the unlocated days at one place, for each place; and with an AI that is always right."""
     extremes, draws = [], parameters.sample(case, seed, None)
     if case.baseline is not None and solved is not None and case.baseline.places:
-        splits = b.extreme_per_visit(case.baseline, solved)
+        splits = b.extreme_per_visit(case.baseline, solved, [leg.places for leg in dated_legs(case)])
         for i, (place, (share, per_visit)) in enumerate(splits.items()):
             progress("where the unlocated days lie", i, len(splits))
             result = _production(case, draws, per_visit, engine)

@@ -12,6 +12,7 @@ PAGES = (
     ["docs.make_errors"],
     ["docs.make_scenario_reference"],
     ["docs.make_evidence"],
+    ["docs.make_answers"],
     ["docs.make_verification"],
     ["docs.make_backtest"],
     ["scenarios.exhibits", "--out", "docs/weeks-after-go-live.md"],

@@ -117,12 +117,22 @@ def test_defects_end_with_exit_code_2_and_are_all_listed(place):
 
     assert result.returncode == 2
     assert "62 defects" in result.stdout
-    assert result.stdout.count("E530") == 51
+    assert result.stdout.count("E530") == 2
     assert "E530  and 10 more" in result.stdout
-    assert "row 2, column right" in result.stdout
+    assert "rows 2 to 51 (50 rows), column right" in result.stdout
     assert found["defects_in_all"] == 62
     assert {d["code"] for d in found["defects"]} == {"E511", "E530"}
     assert max(d["row"] for d in found["defects"] if d["code"] == "E530") == 51
+
+
+def test_a_few_defects_alike_keep_a_line_each_and_rows_apart_are_named(place):
+    """Rows 2 to 4 and 6 are wrong alike, 8 to 10 in another way."""
+    rows = [*["7,6"] * 3, "5,6", "7,6", "5,6", *["5,x"] * 3]
+    (place / "pilot.csv").write_text("right,tried\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    lines = check(place).stdout.splitlines()
+
+    assert sum("rows 2 to 4, 6 (4 rows), column right" in line for line in lines) == 1
+    assert [n for n in range(2, 12) if any(f"row {n}, column tried" in line for line in lines)] == [8, 9, 10]
 
 
 def test_two_files_of_a_kind(place):

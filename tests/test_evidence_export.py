@@ -144,6 +144,13 @@ def test_a_case_without_a_type_counts_for_all():
     assert any("1 rows have no type" in note for note in found.files[0].notes)
 
 
+def test_a_sample_says_nothing_of_volume_and_mix():
+    found = wide(holds="sample")
+    assert set(wide().tables) - set(found.tables) == {"arrivals"}
+    assert found.cycles is not None
+    assert any("a sample" in note for note in found.files[0].notes)
+
+
 def test_an_export_of_what_ended_counts_no_arrivals():
     found = wide(ROWS[0], ROWS[3], selected_by="end")
     assert found.defects == ()

@@ -10,9 +10,10 @@ import pytest
 from models import baseline as b
 from models.evidence.cycles import DAY, Cycles
 from models.fits.baseline import ROWS, BaselineEvidenceError, completed_days, completed_legs, fit_baseline, mean_residual
-from models.legs import legs_between
+from models.legs import dates_of, legs_between
 from models.posterior import posterior_of
 from scenarios.files import load
+from scenarios.report.verdict_text import exports
 from scenarios.study import verdict
 from tests.test_baseline import Line, baseline
 from tests.tiny import tiny
@@ -232,3 +233,12 @@ def test_dates_move_the_answer_of_the_default_scenario():
         today = result.arms["as_is"]
         legs = legs_between(loaded.case, ["entry.ended"])
         assert sum(today.step_days[s] for s in legs[0].steps) == pytest.approx(entry.mean(), abs=0.6)
+        assert result.solved is not None
+        at_entry = result.solved.unlocated_days * result.solved.shares["entry"]
+        assert today.days["dated_wait"] == pytest.approx(
+            at_entry, rel=0.05
+        )  # located by dates, so not among those nobody has located
+        assert today.days.get("unlocated", 0.0) == pytest.approx(result.solved.unlocated_days - at_entry, rel=0.1, abs=0.1)
+    assert dates_of(study.case).located == {"entry"}
+    assert "entry" not in {e.place for e in study.extremes}
+    assert exports(study) == [p.export for name, p in loaded.case.baseline.places.items() if name != "entry"]

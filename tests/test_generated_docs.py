@@ -27,6 +27,7 @@ def script(name: str) -> ModuleType:
 
 
 ERRORS, REFERENCE, EVIDENCE = script("make_errors"), script("make_scenario_reference"), script("make_evidence")
+ANSWERS = script("make_answers")
 
 
 def test_the_page_of_errors_is_in_step():
@@ -44,6 +45,10 @@ def test_the_reference_is_in_step():
 
 def test_the_page_of_evidence_is_in_step():
     assert EVIDENCE.PAGE.read_text(encoding="utf-8") == EVIDENCE.page(), "run python docs/make_evidence.py"
+
+
+def test_the_table_of_answers_is_in_step():
+    assert ANSWERS.PAGE.read_text(encoding="utf-8") == ANSWERS.page(), "run python docs/make_answers.py"
 
 
 def test_the_reference_holds_every_table_of_the_schema():

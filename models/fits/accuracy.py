@@ -46,6 +46,8 @@ NAME = "accuracy"
 FILES = ("pilot", "production", "audit")
 REPLICATES = 400
 TARGET_ACCEPT = 0.95
+FEW_CASES = 50
+"""Below so many checked cases of a type it is said that other types pull its accuracy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -397,6 +399,12 @@ def _notes(setup: Setup, counts: AccuracyCounts, tables: list[Table]) -> list[st
     silent = [t for k, t in enumerate(setup.types) if not setup.piloted[k] and not _seen(counts, "production", t)[0]]
     if silent:
         notes.append(f"{path}: no result of {', '.join(silent)}: their accuracy is an assumption (scope penalty), not a finding.")
+    few = [t for t in setup.types if 0 < max(_seen(counts, e, t)[0] for e in ENVIRONMENTS) < FEW_CASES]
+    if few:
+        notes.append(
+            f"{path}: of {', '.join(few)} few cases were checked (under {FEW_CASES}): what is known of the other types pulls their accuracy "
+            "towards them (partial pooling), so their range need not hold the share that was counted."
+        )
     if not setup.has_live:
         notes.append(f"{path}: no live results, so what changes from the pilot to live is a belief.")
     if setup.sensitivity is SURE_LABELS or setup.specificity is SURE_LABELS:

@@ -269,6 +269,14 @@ def checks(days: DailyArrivals, draws: Mapping[str, Floats], rng: np.random.Gene
     return [predictive_check(name, float(observed[name]), replicated[name]) for name in observed]
 
 
+def _calendar(case: schema.CaseFile) -> str:
+    """The calendar of arrivals with its days and holidays in words."""
+    name = case.arrivals.calendar
+    calendar = case.calendars[name]
+    holidays = f", holidays {calendar.holidays}" if calendar.holidays else ""
+    return f'calendar "{name}" ({" ".join(calendar.days)}{holidays})'
+
+
 def _notes(case: schema.CaseFile, days: DailyArrivals, draws: Mapping[str, Floats]) -> list[str]:
     names, weights = _open_weekdays(case), weekday_weights(case, draws).mean(axis=0)
     pattern = ", ".join(f"{n} = {w:.2f}" for n, w in zip(names, weights, strict=True))
@@ -278,7 +286,10 @@ def _notes(case: schema.CaseFile, days: DailyArrivals, draws: Mapping[str, Float
         + (f" and month_end_factor = {float(np.exp(draws['month_end']).mean()):.2f}." if case.arrivals.month_end_days else "."),
     ]
     if days.moved:
-        notes.append(f"{days.moved:,.0f} cases came on closed days; they count on the next open day.")
+        notes.append(
+            f"{days.moved:,.0f} cases came on days that {_calendar(case)} has closed; they count on the next open day. If you work on such days, "
+            "correct that calendar in the case file."
+        )
     if days.missing:
         notes.append(
             f"{days.missing} open days in between have no row; they are taken as not looked at, not as days without cases."

@@ -18,6 +18,7 @@ from models.laws import Exponential, Law
 from models.posterior import Predictive, SubModel
 from models.priors import prior_of
 from models.schema import Parameter
+from models.units import duration_text
 
 Floats = NDArray[np.float64]
 PRIOR_ROWS = 4_000
@@ -179,7 +180,7 @@ def life_checks(timed: TimedLaw, mu: Floats, sigma: Floats, rng: np.random.Gener
     found = []
     for share in (0.5, 0.1):
         k = int(np.argmin(np.abs(observed - share)))
-        what = f"{timed.path}{timed.arm}: share longer than {life.edges[k + 1]:,.0f} s"
+        what = f"{timed.path}{timed.arm}: share longer than {duration_text(float(life.edges[k + 1]))}"
         found.append(predictive_check(what, float(observed[k]), replicated[:, k]))
     return found
 

@@ -38,7 +38,7 @@ _MONTHS = {
     for name in names.split()
 }
 NO_ZONE = ("E540", "zone is missing: files hold local dates and times", 'say it once, for example zone = "Europe/Berlin"', ())
-EXPECTED = 'a date such as 2026-09-01, with a time as in "2026-09-01 10:30"'
+EXPECTED = 'a date such as 2026-09-01, with a time as in "2026-09-01 10:30"; an empty cell where there is none'
 MANY = 5
 """So many times, all at midnight, are dates alone: exports add 00:00:00 to dates."""
 

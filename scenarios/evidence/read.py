@@ -352,6 +352,8 @@ def _together(parts: list[_Part], case: CaseFile, context: Context) -> Evidence:
             cycles = part.export.cycles
             derived = derived_tables(part.export, case, context.zone)
             tables, used, notes = merged(tables, derived)
+            if not part.export.whole:
+                notes.append("a sample, as its mapping says: not used as arrivals")
             found = figures[part.figures.name]
             figures[part.figures.name] = replace(
                 found, informs=_informed_by_export(cycles, used, case), notes=(*found.notes, *notes)

@@ -123,7 +123,7 @@ def _gate_reason(study: VerdictStudy) -> str:
         futures = (
             f"In {report.rejected} of {report.proposals} futures your figures cannot produce today's {report.observed:.1f} days."
         )
-        return f"{futures} Most often: {report.reasons[0]}."
+        return f"{futures} For example: {report.reasons[0]}."
     return f"The simulation gives {report.simulated:.1f} days for today, {report.observed:.1f} were observed: your figures do not fit together yet."
 
 

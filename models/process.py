@@ -210,13 +210,28 @@ def _arrivals(case: schema.CaseFile, columns: Scope, horizon: Horizon, calendars
 def day_factors(case: schema.CaseFile, days: range) -> list[float]:
     """Relative volume of days counted from go-live: 0 on closed days, weekday weights, a factor on the last working days of a month."""
     spec, is_open = case.arrivals, arrival_days(case, days)
+    weekday, month_end = day_pattern(case)
     factors = []
     for day in (case.go_live + timedelta(days=d) for d in days):
-        factor = spec.weekday.get(schema_weekday(day), 1.0) if is_open(day) else 0.0
+        factor = weekday.get(schema_weekday(day), 1.0) if is_open(day) else 0.0
         if factor and spec.month_end_days and is_month_end(day, spec.month_end_days, is_open):
-            factor *= spec.month_end_factor
+            factor *= month_end
         factors.append(factor)
     return factors
+
+
+def day_pattern(case: schema.CaseFile) -> tuple[Mapping[schema.Weekday, float], float]:
+    """Weights of weekdays and the factor of month-ends: the middle of what was fitted, else as the case file states them."""
+    for fit in case.posterior.sub_models if case.posterior is not None else ():
+        if WEEKDAY_WEIGHTS in fit.reported:
+            names: tuple[schema.Weekday, ...] = fit.coords[WEEKDAY_WEIGHTS][0]  # type: ignore[assignment]
+            weights = dict(zip(names, fit.reported[WEEKDAY_WEIGHTS].mean(axis=0).tolist(), strict=True))
+            return weights, float(fit.reported[MONTH_END_FACTOR].mean())
+    return case.arrivals.weekday, case.arrivals.month_end_factor
+
+
+WEEKDAY_WEIGHTS, MONTH_END_FACTOR = "weekday weights", "month-end factor"
+"""What a fit of arrivals reports of the pattern of days, shapes (rows, open weekdays) and (rows,)."""
 
 
 def arrival_days(case: schema.CaseFile, days: range) -> Callable[[date], bool]:

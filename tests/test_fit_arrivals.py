@@ -9,11 +9,13 @@ import pytest
 from scipy.special import gammaln
 
 from models import parameters, process
+from models.conditions import PRODUCTION
 from models.evidence.daily_arrivals import MOST_ROWS, DailyArrivals, daily
 from models.evidence.refusals import UnusableEvidenceError
 from models.evidence.settings import EvidenceSettings
 from models.fits import arrivals
 from models.fits.seam import Sampling
+from models.posterior import SubModel, posterior_of
 from models.process import day_factors
 from models.schema import CaseFile
 from tests.evidence_tables import shipped, table
@@ -162,4 +164,25 @@ def test_the_sampler_recovers_the_volume_and_passes_its_checks(case):
     assert fit.coords["weekday weights"] == (("mon", "tue", "wed", "thu", "fri"),)
     assert all(0.005 < c.share_below < 0.995 for c in fit.predictive)
     assert np.corrcoef(fit.badness, fit.columns["arrivals.per_month"])[0, 1] > 0.5
-    assert "plain numbers" in fit.notes[1]
+    assert "Pattern of days" in fit.notes[1]
+
+
+def test_the_simulation_takes_the_pattern_that_was_fitted(case):
+    """Mondays twice as busy as Fridays in the data, no weight else; month-ends three times: cases come so, and as many a month as before."""
+    weights = np.tile([1.6, 0.8, 0.9, 0.9, 0.8], (10, 1))
+    reported = {process.WEEKDAY_WEIGHTS: weights, process.MONTH_END_FACTOR: np.full(10, 3.0)}
+    column = {"arrivals.per_month": np.full(10, 2_500.0)}
+    names = ("mon", "tue", "wed", "thu", "fri")
+    fit = SubModel("arrivals", column, column, np.zeros(10), (), reported=reported, coords={process.WEEKDAY_WEIGHTS: (names,)})
+    fitted = case.with_posterior(posterior_of([fit], {}))
+    factors = np.asarray(day_factors(fitted, range(28)))
+    weekdays = factors.reshape(4, 7)
+    assert weekdays[1, :5].tolist() == pytest.approx([1.6, 0.8, 0.9, 0.9, 0.8])
+    assert (weekdays[:, 5:] == 0).all()
+    last = day_factors(fitted, range(25, 26))[0]  # 29 January 2027, the last Friday of the month
+    assert last == pytest.approx(3 * 0.8)
+    for pattern in (case, fitted):
+        draws = parameters.sample(pattern, 7, None)
+        flow = process.build(pattern, process.arm_columns(draws, PRODUCTION), process.full_horizon(pattern))
+        year = np.asarray(day_factors(pattern, process.REFERENCE_YEAR))
+        assert float(np.ravel(flow.arrivals.per_day)[0]) * year.sum() / len(year) * 365.25 / 12 == pytest.approx(2_500.0)

@@ -25,7 +25,7 @@ from models.fits.seam import Compiled, Sampled, Sampling
 from models.fits.timed_laws import predictive_check, standard
 from models.posterior import Predictive, SubModel
 from models.priors import Prior, prior_of
-from models.process import REFERENCE_YEAR, arrival_days, is_month_end
+from models.process import MONTH_END_FACTOR, REFERENCE_YEAR, WEEKDAY_WEIGHTS, arrival_days, is_month_end
 
 Floats = NDArray[np.float64]
 NAME = "arrivals"
@@ -47,7 +47,7 @@ def fit(
 ) -> SubModel | None:
     """Columns `arrivals.per_month` (or `arrivals.per_working_day`), `arrivals.day_cv`, and `types.T.share` if rows name types.
 
-    The pattern of weekdays and month-ends is reported: the case file holds it as plain numbers. None without the file `arrivals`.
+    The simulation takes the middle of the pattern of weekdays and month-ends, which is reported. None without the file `arrivals`.
     Raises UnusableEvidenceError, StoppedError.
     """
     table = tables.get("arrivals")
@@ -64,8 +64,8 @@ def fit(
         NAME, columns, {**volume(case, before), **believed},
         standard(np.log(volume(case, after)[_rate_name(case)])) + standard(after["log_cv"]),
         found.diagnostics, tuple(checks(days, after, rng)), dict.fromkeys(columns, FILES),
-        {"weekday weights": weekday_weights(case, after), "month-end factor": np.exp(after["month_end"])},
-        {"weekday weights": (_open_weekdays(case),)}, tuple(_notes(case, days, after)),
+        {WEEKDAY_WEIGHTS: weekday_weights(case, after), MONTH_END_FACTOR: np.exp(after["month_end"])},
+        {WEEKDAY_WEIGHTS: (_open_weekdays(case),)}, tuple(_notes(case, days, after)),
     )  # fmt: skip
 
 
@@ -282,7 +282,7 @@ def _notes(case: schema.CaseFile, days: DailyArrivals, draws: Mapping[str, Float
     pattern = ", ".join(f"{n} = {w:.2f}" for n, w in zip(names, weights, strict=True))
     notes = [
         f"{len(days.cases)} open days with {days.cases.sum():,.0f} cases.",
-        f"The case file holds the pattern of days as plain numbers; the data say weekday = {{ {pattern} }}"
+        f"Pattern of days, of which the simulation takes these middle values: weekday = {{ {pattern} }}"
         + (f" and month_end_factor = {float(np.exp(draws['month_end']).mean()):.2f}." if case.arrivals.month_end_days else "."),
     ]
     if days.moved:

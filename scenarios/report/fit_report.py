@@ -63,6 +63,8 @@ def range_text(row: Learned, points: tuple[float, float, float] | None) -> str:
     if points is None:
         return "–"
     low, middle, high = points
+    if row.dimension == "log odds":
+        return f"{middle:.2f} ({low:.2f} to {high:.2f}) log odds"
     size, unit = _unit(row.dimension, middle)
     return f"{_short(middle / size)} ({_short(low / size)} to {_short(high / size)}){unit}"
 
@@ -71,8 +73,6 @@ def _unit(dimension: str, value: float) -> tuple[float, str]:
     """Size in base units, and name, of the unit in which a value reads best."""
     if dimension in ("share", "accuracy"):
         return 0.01, " %"
-    if dimension == "log odds":
-        return 1.0, " log odds"
     if dimension != "duration":
         return 1.0, ""
     return next(

@@ -33,9 +33,9 @@ not depend on what the evidence said. All intervals are 90 %, from drawing whole
 LIMITS = """\
 ## What this does not show
 
-- Where the spread of places is above 1, one cause is known: the days nobody has located are solved in the same simulated future in which the
-  promise is then judged, so that chance in the two partly cancels. It matters where chance is large beside what is not known, as in small
-  companies; in the shipped invoice scenario it does not.
+- The figures of this page were made with the program as it was before days that nobody has located were solved in futures of their own (decision
+  5). Until then they were solved in the future in which the promise is judged, and chance in the two partly cancelled: that made verdicts of
+  small companies a tenth too sure, which is the spread above 1. `make backtest` makes the page anew.
 - A real workflow need not be the one of the case file: queues nobody drew, waits of another shape, people who work around the AI.
 - The truth is drawn from the beliefs of the case file. Overconfident ranges make overconfident verdicts; nothing here can tell.
 - The companies are small (24 cases a working day, six weeks judged) and differ in their numbers, not in their process.

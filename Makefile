@@ -10,7 +10,7 @@ run: $(READY)
 	$(BIN)/pilotproof verdict invoice_processing
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -62,7 +62,7 @@ class _Chosen:
 
     @classmethod
     def of(cls, run: Summary, seconds: Ints) -> _Chosen:
-        mine = np.flatnonzero(run.chosen)
+        mine = run.chosen
         return cls(run.program, seconds[mine], run.marks[mine], run.groups[mine], run.ended[mine] != OPEN, run.future.type[mine])
 
     def with_any(self, names: list[str]) -> Mask:
@@ -85,7 +85,7 @@ def outcome(case: schema.CaseFile, run: Summary, horizon: Horizon, costs: Mappin
         step_visits,
         dict(zip(case.types, _mean_by(mine.kinds, mine.seconds, len(case.types)), strict=True)),
         _by_arrival_week(seconds, run.future.day, horizon.last_week),
-        dict(zip(("ai", "manual"), _mean_by((~handled).astype(np.int64), mine.seconds, 2), strict=True)),
+        {"ai": _mean_days(mine.seconds[handled]), "manual": _mean_days(mine.seconds[~handled])},
         {p.name: p.utilisation for p in pools},
         {p.name: p.mean_queue for p in pools},
         pools[0].week if pools else np.empty(0, dtype=np.int64),
@@ -109,7 +109,7 @@ def question(case: schema.CaseFile, program: Program, horizon: Horizon) -> Quest
 def _by_arrival_week(seconds: Ints, day: Ints, last: int) -> dict[int, float]:
     """Mean cycle days by week of arrival, from the first week after go-live; cases are in the order of their days."""
     first = np.searchsorted(day, DAYS_A_WEEK * np.arange(last + 1))
-    total = np.diff(np.append(0, np.cumsum(seconds))[first])
+    total = np.diff(np.append(0, np.cumsum(seconds[first[0] : first[-1]]))[first - first[0]])
     return dict(enumerate(_means(total, np.diff(first)), start=1))
 
 

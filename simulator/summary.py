@@ -110,10 +110,13 @@ class Summary:
     queue: Ints
 
     @cached_property
-    def chosen(self) -> NDArray[np.bool_]:
-        """The cases asked for."""
-        last = min(self.question.last, self.program.stop)  # who would arrive at the stop or later never enters
-        return (self.future.arrival >= self.question.first) & (self.future.arrival < last)
+    def chosen(self) -> slice | Ints:
+        """Where the cases asked for are: in a row if whole days were asked for, as cases are in the order of their days."""
+        first, last = self.question.first, min(self.question.last, self.program.stop)  # who would arrive at the stop never enters
+        if first % DAY == last % DAY == 0:
+            a, b = np.searchsorted(self.future.day, [first // DAY, last // DAY])
+            return slice(int(a), int(b))
+        return np.flatnonzero((self.future.arrival >= first) & (self.future.arrival < last))
 
     @cached_property
     def cycle_seconds(self) -> Ints:

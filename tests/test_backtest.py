@@ -19,6 +19,9 @@ from scenarios.validation.backtest_summary import summary
 from scenarios.validation.company import OUTSIDE, PENALTY, company
 from scenarios.validation.company_files import AI, DEFECT, MIX, PILOTED, SUPPLIERS, Sizes, chance_right, checked, evidence
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 SEED = 11
 QUICK = Settings(SEED, 10, 10, ("counts", "quality"))
 """Files whose fits need no sampler."""

@@ -367,7 +367,7 @@ def test_a_damaged_part_is_named(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_it_quietly_and_the_same_command_goes_on(tmp_path):
-    file, out = written(tmp_path, draws=160, parameters={HEADS: [2, 3, 4, 5], WAIT: ["1 d", "2 d", "3 d"]}), tmp_path / "out"
+    file, out = written(tmp_path, draws=40, parameters={HEADS: [2, 3, 4, 5], WAIT: ["1 d", "2 d", "3 d"]}), tmp_path / "out"
     words = [*COMMAND, "batch", file, "--out", str(out), "--threads", "1"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     while process.poll() is None and not list(out.glob("parts/*.parquet")):

@@ -22,6 +22,9 @@ from models.posterior import posterior_of
 from models.schema import Ai, CaseFile
 from tests.evidence_tables import shipped, table
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 PLAIN = EvidenceSettings.model_validate({"design_effect": 1.0, "label_sensitivity": 0.9999, "label_specificity": 0.9999})
 AI = "steps.send_to_ai"
 

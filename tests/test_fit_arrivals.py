@@ -20,6 +20,9 @@ from models.process import day_factors
 from models.schema import CaseFile
 from tests.evidence_tables import shipped, table
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 ABOUT = EvidenceSettings()
 DAYS = range(-200, -2)
 

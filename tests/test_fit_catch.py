@@ -15,6 +15,9 @@ from models.fits.seam import Sampling
 from models.priors import Prior
 from tests.evidence_tables import shipped, table
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 ABOUT = EvidenceSettings.model_validate({})
 FLAT = Prior(0.0, 20.0, "logit", "")
 NO_SLOPE = Prior(0.0, 1e-6, "plain", "")

@@ -39,6 +39,9 @@ from models.laws import Time
 from models.priors import Prior
 from models.schema import Share
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 DAY = 86_400.0
 Z90 = 1.2815515655446004
 

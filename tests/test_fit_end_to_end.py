@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 from scenarios.cli.main import app
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 SAMPLED = {"accuracy", "service", "latency", "approvals", "arrivals"}
 
 

@@ -22,6 +22,9 @@ from scenarios.study import Means
 from scenarios.study.penalties import penalties
 from scenarios.study.together import together
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 COUNTS = "parameter,happened,tried\nsteps.is_exception.options.1.share,214,1000\n"
 READY = "check,cause,passed,passes_if_ready,passes_if_not\nload test,integration,yes,0.95,0.4\n"
 EXCEPTION = "steps.is_exception.options.1.share"

@@ -136,7 +136,7 @@ def test_random_damage_is_refused_or_harmless(case):
 
 
 @pytest.mark.slow
-@settings(max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_much_random_damage_is_refused_or_harmless(case):
     with warnings.catch_warnings():

@@ -221,7 +221,8 @@ def test_one_second_booked_twice_or_not_at_all_is_noticed(summary: Summary, by: 
 
 def test_a_case_that_ends_a_second_later_is_noticed(summary: Summary) -> None:
     ended = summary.ended.copy()
-    ended[np.flatnonzero(summary.chosen & (ended > 0))[0]] += 1
+    chosen = np.arange(len(ended))[summary.chosen]
+    ended[chosen[ended[chosen] > 0][0]] += 1
     assert not laws_of(replace(summary, ended=ended))["days booked once"]
 
 

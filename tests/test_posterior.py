@@ -23,6 +23,9 @@ from scenarios.study.stored import decide, resume, stored_case
 from scenarios.study.verdict import verdict
 from scenarios.version import package_version
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
+
 CATCH, SHIFT, PERMANENT = "steps.review.catch", "steps.send_to_ai.shift", "steps.match_ai.permanent"
 ROWS = 400
 

@@ -11,6 +11,8 @@ from models.fits.seam import Sampling
 from models.posterior import Diagnostic
 from scenarios.validation.sbc import MODELS, Calibrated, calibrate, detectable, holm, main, quantity, uniformity
 
+pytestmark = pytest.mark.xdist_group("sampler")
+
 
 def known(shift: float = 0.0, passes: bool = True) -> Calibrated:
     """Normal mean of ten observations with a N(0, 1) prior; the posterior is exact but for a shift in its standard deviations."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulator import compiled_engine
 from simulator.futures import Future
 from simulator.ledger import Ledger
 from simulator.program import F, Op, Program
@@ -26,6 +27,7 @@ from simulator.queueing import (
 from simulator.simpy_engine import simulate
 from simulator.textbook import CHECKS, SECOND, UNIT, Check, chosen, judged, poisson, run_check, run_checks
 
+Simulate = Callable[[Program, int, Future], Ledger]
 NAMES = [check.name for check in CHECKS]
 QUICK = [check.name for check in CHECKS if check.quick]
 
@@ -34,7 +36,7 @@ def check_of(name: str) -> Check:
     return chosen([name])[0]
 
 
-def slowed(factor: float) -> Callable[[Program, int, Future], Ledger]:
+def slowed(factor: float, simulate: Simulate = simulate) -> Simulate:
     """An engine whose services and delays all take longer by a factor: the planted fault."""
 
     def engine(program: Program, draw: int, future: Future) -> Ledger:
@@ -153,12 +155,13 @@ def test_the_quick_rows(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in QUICK])
 def test_all_other_rows(name: str) -> None:
-    assert_agrees(name)
+    """By the compiled engine, which writes the same ledgers row for row (test_equality) in a fiftieth of the time."""
+    assert_agrees(name, compiled_engine.simulate)
 
 
-def assert_agrees(name: str) -> None:
+def assert_agrees(name: str, engine: Simulate = simulate) -> None:
     """α = 0.001 for the whole table; the row sees a shift of `detectable_percent`, at most 20 % of a wait."""
-    found = run_check(check_of(name))
+    found = run_check(check_of(name), engine)
     assert found.passed, found
     assert found.detectable_percent < 20
     assert found.service_fault_percent is None or found.service_fault_percent < 4
@@ -178,9 +181,9 @@ def test_three_percent_more_service_time_is_caught(name: str) -> None:
 @pytest.mark.parametrize("name", ["M/M/1 wait", "M/M/8 loss", "priority high, 1 server", "tandem time"])
 def test_a_row_catches_a_fault_as_small_as_it_says(name: str) -> None:
     """Each would miss its own fault in less than 1 run of 40."""
-    fault = run_check(check_of(name)).service_fault_percent
+    fault = run_check(check_of(name), compiled_engine.simulate).service_fault_percent
     assert fault is not None
-    assert not run_check(check_of(name), slowed(1 + fault / 100)).passed
+    assert not run_check(check_of(name), slowed(1 + fault / 100, compiled_engine.simulate)).passed
 
 
 def test_the_verdict_uses_both_rules() -> None:

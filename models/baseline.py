@@ -1,7 +1,7 @@
 """The baseline is evidence: each draw is solved so that its own as-is arm reproduces a draw of today's observed result.
 
-What was observed tells of the mean that futures have, not of the one future in which a draw is judged. The unknown is the total of the days nobody has located; an uncertain split (Dirichlet) says where they lie. A draw whose sourced
-steps alone exceed the observed result, or whose split breaks a place's own limit, has no root: it is rejected and counted.
+What was observed tells of the mean that futures have, not of the one future in which a draw is judged. The unknown is the total of the
+days nobody has located; an uncertain split (Dirichlet) says where they lie. A draw whose sourced steps alone exceed the observed result, or whose split breaks a place's own limit, has no root: it is rejected and counted.
 """
 
 from __future__ import annotations
@@ -289,6 +289,7 @@ def report(baseline: schema.Baseline, solved: list[Solved], rejected: list[Rejec
     simulated = float(np.mean([s.as_is.figures["mean_cycle_time_days"] for s in solved])) if solved else float("nan")
     proposals = len(solved) + len(rejected)
     located = float(np.mean([1 - open_days(s, dates.located) / s.goal_days for s in solved])) if solved else float("nan")
+    # each draw is shown in a future of its own, so the mean over draws carries the luck of these futures beside that of the goals
     luck = [s.as_is.figures["mean_cycle_time_days"] - s.goal_days for s in solved]
     apart = float(np.std(luck, ddof=1)) if len(luck) > 1 else 0.0
     error = float(np.hypot(units.seconds(baseline.standard_error) / DAY, apart)) / max(1, len(solved)) ** 0.5

@@ -48,9 +48,9 @@ def dates_of(case: CaseFile) -> Dates:
     if case.posterior is None or not dated(case):
         return NO_DATES
     columns = next(s.columns for s in case.posterior.sub_models if OBSERVED in s.columns)
-    alone = {leg.places[0] for leg in dated_legs(case) if len(leg.places) == 1}
-    places = set(case.baseline.places) if case.baseline is not None else set()
-    return Dates(float(columns[OBSERVED].mean()) / DAY, frozenset(alone | (timed_steps(case) & places)))
+    timed = timed_steps(case) & set(case.baseline.places if case.baseline is not None else ())
+    left = ([place for place in leg.places if place not in timed] for leg in dated_legs(case))
+    return Dates(float(columns[OBSERVED].mean()) / DAY, frozenset(timed.union(*(places for places in left if len(places) == 1))))
 
 
 def timed_steps(case: CaseFile) -> set[str]:

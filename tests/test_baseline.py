@@ -211,6 +211,13 @@ def test_a_simulated_mean_off_the_observed_one_fails():
     assert not b.report(baseline(), [accepted(14.38)] * 100, []).passed
 
 
+def test_luck_of_the_futures_widens_what_the_gate_allows_and_a_shift_does_not():
+    """Futures ± 1 d: 0.25 d + 3 × √(0.4² + 1.005²) d / √100 = 0.57 d."""
+    for shift, passed in ((0.56, True), (0.59, False)):
+        lucky = [accepted(14 + shift + luck) for luck in (1, -1)] * 50
+        assert b.report(baseline(), lucky, []).passed is passed
+
+
 def test_reasons_are_counted_once_and_located_days_are_a_share():
     report = b.report(baseline(), [accepted()] * 3, [b.Rejected("x"), b.Rejected("y"), b.Rejected("x")])
     assert report.reasons == ("x", "y")

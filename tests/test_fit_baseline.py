@@ -11,7 +11,7 @@ from models import baseline as b
 from models.evidence.cycles import DAY, Cycles
 from models.fits.baseline import ROWS, BaselineEvidenceError, completed_days, completed_legs, fit_baseline, mean_residual
 from models.legs import dates_of, legs_between
-from models.posterior import posterior_of
+from models.posterior import SubModel, posterior_of
 from scenarios.files import load
 from scenarios.report.verdict_text import exports
 from scenarios.study import verdict
@@ -217,6 +217,16 @@ def test_a_whole_that_dates_cannot_make_is_rejected_with_the_stretch():
     )
     assert found is not None, answer
     assert float(found[1]) == pytest.approx(9.0, abs=0.2)
+
+
+def test_a_place_beside_a_timed_one_is_located_by_its_stretch():
+    """From data entry to the last approval lie match, exceptions and approvals; with the first two timed, dates locate the third."""
+    case, rows = load("invoice_processing").case, np.full(4, 86_400.0)
+    columns = {"baseline.observed": 14 * rows, "baseline.legs.entry.ended": rows, "baseline.legs.end": 13 * rows}
+    timed = {f"steps.{name}.time.mean": rows for name in ("match", "exceptions")}
+    for more, located in (({}, {"entry"}), (timed, {"entry", "match", "exceptions", "approve"})):
+        fit = SubModel("baseline", columns | more, {}, np.zeros(4))
+        assert dates_of(case.with_posterior(posterior_of([fit], {}))).located == located
 
 
 def test_dates_move_the_answer_of_the_default_scenario():

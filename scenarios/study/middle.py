@@ -48,7 +48,8 @@ class Middle:
     """Today at the middle values, solved; and the futures in which every draw is solved.
 
     These are the typical ones: in which the middle values give nearly what they give on average. All draws are solved in the same ones,
-    which are not the futures in which they are judged, so that chance before and after go-live does not cancel.
+    and judged in futures of their own (only the draws to which the typical ones belong meet theirs again), so that chance before and
+    after go-live does not cancel.
     """
 
     answer: b.Solved | b.Rejected

@@ -61,6 +61,37 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str, unit: str, colours:
     return _finished(chart.properties(title=title, width=WIDTH, height=alt.Step(18)))
 
 
+PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b3884d", "#5aa2a8", "#c98bb0", "#9aa5b8", "#c4c9cc")
+"""Colours of parts of the process, told apart also by those who see fewer colours."""
+
+
+def stacked(rows: Sequence[tuple[str, str, float]], title: str, line: float | None, line_name: str) -> Any:
+    """Bars that add up: (bar, part, days); a line across all of them."""
+    import altair as alt
+
+    parts = list(dict.fromkeys(part for _, part, _ in rows))
+    data = alt.Data(values=[{"bar": bar, "part": part, "days": days, "order": parts.index(part)} for bar, part, days in rows])
+    chart: Any = (
+        alt.Chart(data)
+        .mark_bar(size=26)
+        .encode(
+            y=alt.Y("bar:N", sort=list(dict.fromkeys(bar for bar, _, _ in rows)), title=None),
+            x=alt.X("days:Q", title="days a case", stack="zero"),
+            color=alt.Color(
+                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=3, labelLimit=260)
+            ),
+            order=alt.Order("order:Q"),
+            tooltip=[alt.Tooltip("bar:N", title="world"), alt.Tooltip("part:N"), alt.Tooltip("days:Q", format=".1f")],
+        )
+    )  # fmt: skip
+    if line is not None:
+        mark = alt.Chart(alt.Data(values=[{"days": line, "name": line_name}]))
+        chart = chart + mark.mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(
+            x="days:Q", tooltip=alt.Tooltip("name:N", title="line")
+        )
+    return _finished(chart.properties(title=title, height=alt.Step(44)))
+
+
 def _finished(chart: Any) -> Any:
     return (
         chart.configure_view(stroke=None)

@@ -83,7 +83,7 @@ def _answer(study: VerdictStudy) -> Iterator[str]:
         yield f"      {CLASS_NAMES[v.verdict]}        {promise}" + (
             f" · today: {study.baseline.observed:.1f} d on average" if study.baseline else ""
         )
-        yield f"      {_gate_reason(study)}"
+        yield f"      {gate_reason(study)}"
         return
     today = in_target_unit(study, float(np.mean([target_value(case, r.arms["as_is"].figures) for r in study.results])))
     kept, n = sum(met(case, r.arms["production"].figures) for r in study.results), len(study.results)
@@ -111,7 +111,8 @@ def in_target_unit(study: VerdictStudy, value: float) -> str:
     return per_cent(value) if study.case.target.statistic == "share_within" else f"{value:.1f} d"
 
 
-def _gate_reason(study: VerdictStudy) -> str:
+def gate_reason(study: VerdictStudy) -> str:
+    """Why there is no answer."""
     failed = unfit(study)
     if failed:
         return f"The fit of your evidence did not converge ({', '.join(failed)}), so it cannot carry an answer."

@@ -1,0 +1,291 @@
+"""The answer as readers see it on a page: the chance, its size, the reason, what to do next, and how every number came about.
+
+Words of the screen only (today, as in the pilot, live; range, result, promise). Nothing here knows how pages are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from models.baseline import MAX_OPEN_SHARE, open_days
+from models.decisions.verdict import DECISION_DRAWS
+from models.legs import dates_of
+from models.outcomes import met, target_level, target_value
+from scenarios.catalogue import shipped_names
+from scenarios.files import LoadedCase
+from scenarios.report.basis import basis_line, source_counts
+from scenarios.report.verdict_json import figure
+from scenarios.report.verdict_text import (
+    ACCOUNT_NAMES,
+    ARM_NAMES,
+    ROWS,
+    days_by_name,
+    exports,
+    gate_reason,
+    in_target_unit,
+    per_cent,
+    question,
+    reasons,
+    unfit,
+)
+from scenarios.study import VerdictStudy
+
+Tone = Literal["kept", "not_kept", "open", "nothing"]
+WORDS: dict[str, tuple[str, Tone]] = {
+    "supported": ("The promise will probably be kept", "kept"),
+    "not_supported": ("The promise will probably not be kept", "not_kept"),
+    "open": ("It cannot be told yet whether the promise will be kept", "open"),
+    "no_verdict": ("No answer: the figures do not fit together yet", "nothing"),
+}
+SHOWN_DAYS = 0.05
+"""Days a case below which a part is not drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One number with its name, and how it was computed: definition, source, sample size."""
+
+    label: str
+    value: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """One result side by side; `range`: nine of ten simulated futures, live."""
+
+    label: str
+    today: str
+    pilot: str
+    live: str
+    range: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Days a case at one part of the process (`name`), in one world (`world`)."""
+
+    world: str
+    name: str
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold for the answer to be trusted; `passed` None: told, not judged."""
+
+    words: str
+    passed: bool | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnswerPage:
+    """All that the page shows. chance: None if there is no answer · between: its range in words · size: promise and today beside live ·
+    days: adding up to the mean of each world · preview: fewer futures than an answer takes."""
+
+    title: str
+    example: bool
+    question: str
+    verdict: str
+    tone: Tone
+    preview: bool
+    chance: Told | None
+    between: str
+    sentence: str
+    size: tuple[Told, ...]
+    rows: tuple[FigureRow, ...]
+    finding: str
+    days: tuple[Part, ...]
+    unlocated: tuple[str, ...]
+    reasons: tuple[str, ...]
+    rests_on: tuple[Told, ...]
+    actions: tuple[str, ...]
+    checks: tuple[Check, ...]
+    basis: str
+
+
+def answer_page(study: VerdictStudy, loaded: LoadedCase) -> AnswerPage:
+    """The page of a study; without a chance it says why and what to do."""
+    v, answered = study.verdict, study.verdict.probability is not None
+    words, tone = WORDS[v.would_be]
+    preview = v.verdict == "preview"
+    every = tuple(reasons(study)) if answered else ()
+    return AnswerPage(
+        study.case.title, loaded.file in shipped_names(), question(study), f"So far: {words[0].lower()}{words[1:]}" if preview else words, tone,
+        preview, _chance(study) if answered else None, _between(study), _sentence(study), tuple(_size(study)) if answered else (),
+        tuple(_rows(study)) if answered else (), _finding(study) if answered else "", tuple(_parts(study)) if answered else (),
+        tuple(_unlocated(study)) if answered else (), every, tuple(_rests_on(study)), tuple(_actions(study)), tuple(_checks(study)),
+        basis_line(loaded, study.seed),
+    )  # fmt: skip
+
+
+def _kept(study: VerdictStudy) -> int:
+    return sum(met(study.case, r.arms["production"].figures) for r in study.results)
+
+
+def _chance(study: VerdictStudy) -> Told:
+    assert study.verdict.probability is not None
+    how = (
+        f"Share of simulated futures in which the promise is kept: {_kept(study)} of {len(study.results)}. Each future takes another value of "
+        "every number that is not known for sure, and another run of luck."
+    )
+    return Told("Chance that the promise is kept", per_cent(study.verdict.probability), how)
+
+
+def _between(study: VerdictStudy) -> str:
+    v = study.verdict
+    if v.low is None or v.high is None:
+        return ""
+    return f"between {100 * v.low:.0f} and {100 * v.high:.0f} in 100, as far as {len(study.results)} simulated futures can tell"
+
+
+def _sentence(study: VerdictStudy) -> str:
+    if study.verdict.probability is None:
+        return gate_reason(study)
+    counts = source_counts(study.case)
+    guesses = f"{counts['guess']} of {sum(counts.values())} numbers behind it are guesses"
+    if len({e.met for e in study.extremes}) > 1:
+        return f"It depends on where the days lie that nobody has located; {guesses}."
+    return f"It rests on what is assumed: {guesses}."
+
+
+def _size(study: VerdictStudy) -> Iterator[Told]:
+    case, n = study.case, len(study.results)
+    first, last = case.target.weeks
+    yield Told(
+        "Promise", in_target_unit(study, target_level(case)), f"As the case states it, for weeks {first} to {last} after go-live."
+    )
+    for arm, name in ARM_NAMES.items():
+        values = [target_value(case, r.arms[arm].figures) for r in study.results]
+        how = f"Mean over {n} simulated futures of {case.cases_word} that arrive in weeks {first} to {last}; nine of ten futures lie between "
+        low, high = (in_target_unit(study, float(x)) for x in np.quantile(values, [0.05, 0.95]))
+        yield Told(name.capitalize(), in_target_unit(study, float(np.mean(values))), f"{how}{low} and {high}.")
+
+
+MEANINGS = {
+    "mean_cycle_time_days": "Days from receipt to the end, on average over all cases; a case that is not done yet counts with its age.",
+    "median_cycle_time_days": "Half of the cases take no longer.",
+    "p90_cycle_time_days": "Nine of ten cases take no longer.",
+    "share_within_target": "Share of cases that take no longer than promised.",
+    "straight_through_share": "Share of cases on which no team worked.",
+    "cost_per_case": "Today's cost a case as stated, plus what work, fees of the AI and errors cost more or less than today.",
+}
+
+
+def _rows(study: VerdictStudy) -> Iterator[FigureRow]:
+    labels = {
+        "mean_cycle_time_days": "On average, days",
+        "median_cycle_time_days": "Half done within, days",
+        "p90_cycle_time_days": "9 of 10 within, days",
+    }
+    for label, name, form in ROWS:
+        cells = [np.asarray(figure(study, arm, name)) for arm in ARM_NAMES]
+        if name == "cost_per_case" and not any(values.any() for values in cells):
+            continue
+        low, high = np.quantile(cells[2], [0.05, 0.95])
+        shown = (
+            f"Cost a {study.case.case_word}, {study.case.money.currency}"
+            if name == "cost_per_case"
+            else labels.get(name, label.capitalize())
+        )
+        today, pilot, live = (form.format(x.mean()) for x in cells)
+        yield FigureRow(shown, today, pilot, live, f"{form.format(low)} to {form.format(high)}", MEANINGS[name])
+
+
+def _finding(study: VerdictStudy) -> str:
+    live = days_by_name(study, "production")
+    name, days = next(iter(live.items()))
+    total = sum(live.values())
+    if name == ACCOUNT_NAMES["unlocated"]:
+        return f"Most days live lie where nobody has looked: {days:.1f} of {total:.1f}"
+    return f"{name[0].upper()}{name[1:]} hold most of the days live: {days:.1f} of {total:.1f}"
+
+
+def _parts(study: VerdictStudy) -> Iterator[Part]:
+    worlds = {name: days_by_name(study, arm) for arm, name in ARM_NAMES.items()}
+    for name in worlds["live"] | worlds["today"]:
+        if max(days.get(name, 0.0) for days in worlds.values()) >= SHOWN_DAYS:
+            yield from (Part(world, name, days.get(name, 0.0)) for world, days in worlds.items())
+
+
+def _unlocated(study: VerdictStudy) -> Iterator[str]:
+    if study.baseline is None or not study.results:
+        return
+    located = dates_of(study.case).located
+    days = float(np.mean([open_days(r.solved, located) for r in study.results if r.solved is not None]))
+    if days < SHOWN_DAYS:
+        return
+    yield f"Nobody has located {days:.1f} of today's {study.baseline.observed:.1f} days: they lie somewhere between the steps whose times are known."
+    if study.extremes:
+        ends = ", ".join(
+            f'{in_target_unit(study, target_value(study.case, e.production.figures))} at "{e.place}"' for e in study.extremes
+        )
+        yield f"What they do to the answer: if all of them lay at one step, live would come out at {ends}."
+
+
+SOURCES = {
+    "measured": ("Measured", "counted or timed in your own company, or learned from your evidence"),
+    "elicited": ("Said by somebody", "stated by a person who knows the work, with a range"),
+    "benchmark": ("From others", "published figures of other companies"),
+    "guess": ("Guessed", "nobody measured it; among them all numbers that an example brought along"),
+}
+
+
+def _rests_on(study: VerdictStudy) -> Iterator[Told]:
+    for name, count in source_counts(study.case).items():
+        label, how = SOURCES[name]
+        yield Told(label, str(count), f"Numbers {how}.")
+
+
+def _actions(study: VerdictStudy) -> Iterator[str]:
+    case = study.case
+    if unfit(study):
+        yield "See which fit failed, on the page Evidence; correct that file or leave it out."
+        return
+    if study.verdict.probability is None:
+        yield "Correct the figures named above, or today's result; then ask again."
+        return
+    pairs = exports(study)
+    if pairs:
+        located = dates_of(case).located
+        lost = float(np.mean([open_days(r.solved, located) for r in study.results if r.solved is not None]))
+        yield f"Export dates per {case.case_word}: {'; '.join(pairs)}. Together they locate {lost:.1f} days."
+    never = [t.label or n for n, t in case.types.items() if not t.piloted]
+    if never:
+        yield f"Run the AI beside today's process for 30 days on the types never piloted: {'; '.join(never)}."
+    if source_counts(case)["guess"]:
+        yield "Replace guesses by what you know: the eight questions ask for those that matter most."
+
+
+def _checks(study: VerdictStudy) -> Iterator[Check]:
+    n, report = len(study.results), study.baseline
+    yield Check(
+        f"{n} simulated futures", n >= DECISION_DRAWS, f"An answer takes {DECISION_DRAWS}; with fewer it is a first look."
+    )
+    if study.results:
+        broken = ", ".join(study.laws)
+        yield Check(
+            f"Laws of queues broken: {broken}" if broken else "Laws of queues hold", not study.laws,
+            "Every run is checked: nothing is lost, all waits add up, queues have the length that arrivals and waits ask for.",
+        )  # fmt: skip
+        unfinished = max(r.arms[a].figures["open_share"] for r in study.results for a in ARM_NAMES)
+        yield Check(
+            f"At most {100 * unfinished:.1f} % of cases unfinished at the end", unfinished <= MAX_OPEN_SHARE,
+            "In the worst of all futures. Unfinished cases count with their age, so their mean is a lower bound.",
+        )  # fmt: skip
+    if report is not None and study.results:
+        yield Check(
+            f"Today's {report.observed:.1f} days come out as {report.simulated:.1f}", report.passed,
+            "Every future must produce today's result before it may say anything about the time after go-live.",
+        )  # fmt: skip
+        if report.rejected:
+            yield Check(
+                f"{report.rejected} of {report.proposals} combinations of figures left out", None,
+                f"They could not produce today's result. For example: {report.reasons[0]}.",
+            )  # fmt: skip

@@ -1,20 +1,13 @@
-"""The app: pages that lay out what the library computes. Begin it with `pilotproof app [CASE]`, or `streamlit run app.py`."""
+"""The app as a web server: the pages of `app_pages`, with headers that keep browsers from doing what the pages do not need.
 
-from __future__ import annotations
+Begin it with `pilotproof app [CASE]`, or `streamlit run app.py`.
+"""
+
+from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from app_pages.headers import Headers
 
-def main() -> None:
-    """One run of the script: the page that was asked for."""
-    st.set_page_config(page_title="pilotproof", page_icon=":material/fact_check:", layout="centered")
-    pages = [
-        st.Page(
-            "app_pages/answer.py", title="Answer", icon=":material/fact_check:", default=True,
-            help="Will the promise be kept? How probable, how big, and what to do next.",
-        ),
-    ]  # fmt: skip
-    st.navigation(pages, position="top").run()
-
-
-main()
+app = st.App(Path(__file__).resolve().parent / "app_pages" / "main.py", middleware=[Middleware(Headers)])

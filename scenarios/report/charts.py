@@ -65,7 +65,7 @@ PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b38
 """Colours of parts of the process, told apart also by those who see fewer colours."""
 
 
-def stacked(rows: Sequence[tuple[str, str, float]], title: str, line: float | None, line_name: str) -> Any:
+def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str) -> Any:
     """Bars that add up: (bar, part, days); a line across all of them."""
     import altair as alt
 
@@ -78,7 +78,7 @@ def stacked(rows: Sequence[tuple[str, str, float]], title: str, line: float | No
             y=alt.Y("bar:N", sort=list(dict.fromkeys(bar for bar, _, _ in rows)), title=None),
             x=alt.X("days:Q", title="days a case", stack="zero"),
             color=alt.Color(
-                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=3, labelLimit=260)
+                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=170)
             ),
             order=alt.Order("order:Q"),
             tooltip=[alt.Tooltip("bar:N", title="world"), alt.Tooltip("part:N"), alt.Tooltip("days:Q", format=".1f")],
@@ -89,7 +89,7 @@ def stacked(rows: Sequence[tuple[str, str, float]], title: str, line: float | No
         chart = chart + mark.mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(
             x="days:Q", tooltip=alt.Tooltip("name:N", title="line")
         )
-    return _finished(chart.properties(title=title, height=alt.Step(44)))
+    return _finished(chart.properties(width=WIDTH, height=44 * len({bar for bar, _, _ in rows})))
 
 
 def _finished(chart: Any) -> Any:

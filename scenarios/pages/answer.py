@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from models.baseline import MAX_OPEN_SHARE, open_days
 from models.decisions.verdict import DECISION_DRAWS
 from models.legs import dates_of
 from models.outcomes import met, target_level, target_value
+from models.schema import CaseFile
 from scenarios.catalogue import shipped_names
 from scenarios.files import LoadedCase
+from scenarios.pages.told import Check, Told
 from scenarios.report.basis import basis_line, source_counts
 from scenarios.report.verdict_json import figure
 from scenarios.report.verdict_text import (
@@ -46,15 +48,6 @@ SHOWN_DAYS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One number with its name, and how it was computed: definition, source, sample size."""
-
-    label: str
-    value: str
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
 class FigureRow:
     """One result side by side; `range`: nine of ten simulated futures, live."""
 
@@ -73,15 +66,6 @@ class Part:
     world: str
     name: str
     days: float
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold for the answer to be trusted; `passed` None: told, not judged."""
-
-    words: str
-    passed: bool | None
-    how: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +174,7 @@ def _rows(study: VerdictStudy) -> Iterator[FigureRow]:
             continue
         low, high = np.quantile(cells[2], [0.05, 0.95])
         shown = (
-            f"Cost a {study.case.case_word}, {study.case.money.currency}"
+            f"Cost per {study.case.case_word}, {study.case.money.currency}"
             if name == "cost_per_case"
             else labels.get(name, label.capitalize())
         )
@@ -289,3 +273,16 @@ def _checks(study: VerdictStudy) -> Iterator[Check]:
                 f"{report.rejected} of {report.proposals} combinations of figures left out", None,
                 f"They could not produce today's result. For example: {report.reasons[0]}.",
             )  # fmt: skip
+
+
+def days_rows(page: AnswerPage) -> list[dict[str, object]]:
+    """The data of the chart of days."""
+    return [{"world": part.world, "part of the process": part.name, "days a case": round(part.days, 3)} for part in page.days]
+
+
+def days_chart(page: AnswerPage, case: CaseFile) -> Any:
+    """Where the days go: bars that add up, and the promise as a line if it is one of the mean."""
+    from scenarios.report import charts
+
+    level = target_level(case) if case.target.statistic == "mean" else None
+    return charts.stacked([(part.world, part.name, part.days) for part in page.days], level, "promise")

@@ -1,0 +1,41 @@
+"""One run of the script: the page that was asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path else []
+
+from app_pages.parts import plain  # noqa: E402
+from app_pages.session import remember  # noqa: E402
+
+HERE = Path(__file__).parent
+
+
+def page(name: str, title: str, icon: str, purpose: str, default: bool = False) -> object:
+    """One page of the app."""
+    return st.Page(HERE / f"{name}.py", title=title, icon=icon, default=default, help=purpose)
+
+
+def main() -> None:
+    """The frame of all pages."""
+    st.set_page_config(page_title="pilotproof", page_icon=HERE / "icon.svg", layout="centered")
+    pages = [
+        page("answer", "Answer", ":material/fact_check:", "Will the promise be kept? How probable, how big, what to do next.", True),
+        page("start", "Start", ":material/edit_square:", "Look at an example, or make a case of your own by eight questions."),
+        page("why", "Why", ":material/account_tree:", "Where the days go, what the AI changes, and what happens week by week."),
+        page("what_if", "What if", ":material/tune:", "Change a number and see what it is worth."),
+        page("evidence", "Evidence", ":material/folder_open:", "What you have measured, and what it taught."),
+    ]  # fmt: skip
+    chosen = st.navigation(pages, position="top")
+    remember()
+    notice = st.session_state.pop("notice", None)
+    if notice:
+        st.warning(plain(notice))
+    chosen.run()
+
+
+main()

@@ -1,0 +1,122 @@
+"""Cases of visitors: each is a case folder of its own that nobody else is given, and that is gone when it was left or the process ends.
+
+The folders lie in memory where the system offers that, so that evidence touches no disk unless somebody saves it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hmac
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from scenarios.catalogue import DEFAULT
+from scenarios.problems import CaseError, Problem
+
+IN_MEMORY = Path("/dev/shm")
+IDLE_SECONDS = 4 * 3_600
+MOST = 200
+
+
+@dataclass(slots=True)
+class _Held:
+    folder: Path
+    owner: str
+    seen: float
+
+
+class Workspaces:
+    """All case folders of a process. Safe to call from any thread.
+
+    idle_seconds: a folder that nobody asked for so long is given up · most: how many there may be at once
+    """
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
+        place = IN_MEMORY if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) else None
+        self.root = Path(tempfile.mkdtemp(prefix="pilotproof-", dir=place))
+        self._limits, self._clock = (idle_seconds, most), clock
+        self._held: dict[str, _Held] = {}
+        self._lock = Lock()
+        atexit.register(self.close)
+
+    def make(self, owner: str, make: Callable[[Path], object], name: str = "my_case") -> str:
+        """A new folder, filled by `make`, which is given a place that does not exist yet; returns the secret by which it is found again.
+
+        `owner`: who may find it. Raises CaseError, also if there are too many; then nothing is left behind.
+        """
+        token = secrets.token_hex(16)
+        with self._lock:
+            self._give_up_idle()
+            if len(self._held) >= self._limits[1]:
+                full = Problem("E602", "", f"{len(self._held)} cases are open on this server already", "try again later")
+                raise CaseError(name, [full])
+            folder = self.root / token / name
+            self._held[token] = _Held(folder, owner, self._clock())
+        try:
+            folder.parent.mkdir(mode=0o700)
+            make(folder)
+        except BaseException:
+            self.leave(token)
+            raise
+        return token
+
+    def find(self, token: str, owner: str) -> Path | None:
+        """The folder of a secret, if it is there and this owner's."""
+        with self._lock:
+            self._give_up_idle()
+            held = self._held.get(token)
+            if held is None or not hmac.compare_digest(held.owner.encode(), owner.encode()):
+                return None
+            held.seen = self._clock()
+            return held.folder
+
+    def leave(self, token: str) -> None:
+        """Removes a folder with all that is in it."""
+        with self._lock:
+            held = self._held.pop(token, None)
+        if held is not None:
+            shutil.rmtree(held.folder.parent, ignore_errors=True)
+
+    def close(self) -> None:
+        """Removes everything."""
+        with self._lock:
+            self._held.clear()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _give_up_idle(self) -> None:
+        late = self._clock() - self._limits[0]
+        for token in [token for token, held in self._held.items() if held.seen < late]:
+            shutil.rmtree(self._held.pop(token).folder.parent, ignore_errors=True)
+
+
+def from_scenario(name: str = DEFAULT) -> Callable[[Path], object]:
+    """Fills a folder with a copy of a scenario; all its numbers become guesses."""
+
+    def make(folder: Path) -> None:
+        from scenarios.case_folder import new_case
+
+        new_case(folder, name)
+
+    return make
+
+
+def from_folder(source: Path) -> Callable[[Path], object]:
+    """Fills a folder with a copy of another case folder or case file, without its kept runs."""
+
+    def make(folder: Path) -> None:
+        if source.is_dir():
+            shutil.copytree(source, folder, ignore=shutil.ignore_patterns("runs", ".*"))
+        else:
+            folder.mkdir()
+            shutil.copyfile(source, folder / "case.toml")
+        for part in ("evidence", "runs"):
+            (folder / part).mkdir(exist_ok=True)
+
+    return make

@@ -6,16 +6,18 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path else []
 
+from app_pages.links import restore  # noqa: E402
 from app_pages.parts import plain  # noqa: E402
 from app_pages.session import remember  # noqa: E402
 
 HERE = Path(__file__).parent
 
 
-def page(name: str, title: str, icon: str, purpose: str, default: bool = False) -> object:
+def page(name: str, title: str, icon: str, purpose: str, default: bool = False) -> Page:
     """One page of the app."""
     return st.Page(HERE / f"{name}.py", title=title, icon=icon, default=default, help=purpose)
 
@@ -31,9 +33,8 @@ def main() -> None:
         page("evidence", "Evidence", ":material/folder_open:", "What you have measured, and what it taught."),
     ]  # fmt: skip
     chosen = st.navigation(pages, position="top")
-    remember()
-    notice = st.session_state.pop("notice", None)
-    if notice:
+    remember(restore)
+    for notice in st.session_state.pop("notices", []):
         st.warning(plain(notice))
     chosen.run()
 

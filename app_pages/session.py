@@ -91,11 +91,12 @@ def require_own() -> Path:
     return make_own(make, "my_case" if name in shipped_names() else Path(name).stem)
 
 
-def remember() -> None:
-    """Finds the case of the address, and keeps the address in step with the case that is open."""
+def remember(restore_link: Callable[[], None]) -> None:
+    """Finds the case of the address, and keeps the address in step with the case that is open. restore_link: opens what a link says."""
     asked = st.query_params
     if "restored" not in st.session_state:
         st.session_state["restored"] = True
+        restore_link()
         _restore(asked.get(TOKEN), asked.get(SHIPPED))
     now = {TOKEN: st.session_state.get(TOKEN), SHIPPED: st.session_state.get(SHIPPED)}
     if now[TOKEN]:
@@ -107,19 +108,24 @@ def remember() -> None:
             del asked[key]
 
 
+def notice(text: str) -> None:
+    """Something to be said once, on top of the next page."""
+    st.session_state.setdefault("notices", []).append(text)
+
+
 def _restore(token: str | None, shipped: str | None) -> None:
     if token:
         if workspaces().find(token, owner()) is not None:
             st.session_state[TOKEN] = token
         else:
-            st.session_state["notice"] = (
+            notice(
                 "The case of this address is not here any more, or belongs to another browser. Open its saved folder on the page Start; "
                 "meanwhile you see the example."
             )
     elif shipped in shipped_names():
         st.session_state[SHIPPED] = shipped
     elif shipped is not None:
-        st.session_state["notice"] = "The address names a case that is not shipped with pilotproof; you see the example instead."
+        notice("The address names a case that is not shipped with pilotproof; you see the example instead.")
 
 
 def current_case() -> LoadedCase:
@@ -128,13 +134,13 @@ def current_case() -> LoadedCase:
     try:
         return _loaded(name, _stamp(name))
     except CaseError as error:
-        tell(replace_file(error, name))
+        tell(named(error))
         st.stop()
 
 
-def replace_file(error: CaseError, name: str) -> CaseError:
+def named(error: CaseError) -> CaseError:
     """The same problems under the name that visitors know: no place on this server is shown."""
-    return CaseError(_shown(error.file if error.file else name), error.problems)
+    return CaseError(_shown(error.file), error.problems)
 
 
 def _shown(name: str) -> str:

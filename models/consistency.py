@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from models import schema, units
+from models import schema, units, what_if_check
 from models.conditions import PILOT, PRODUCTION
-from models.parameters import ARMS, Draws, Floats, Scope, leaves
+from models.leaves import leaves
+from models.parameters import ARMS, Draws, Floats, Scope
 from models.references import Finding, check_names, hint, references
 from models.schema import Arm
 from simulator.clock import DAY, WEEK
@@ -40,6 +41,7 @@ def check(case: schema.CaseFile) -> list[Finding]:
         *_money(case),
         *_sources(case),
         *_run(case),
+        *what_if_check.findings(case),
         *_flow(case),
     ]
 

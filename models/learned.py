@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.conflict import Conflict, prior_predictive
-from models.parameters import leaves
+from models.leaves import leaves
 from models.posterior import PosteriorDraws, SubModel, parts_of
 from models.priors import Prior, Scale, to_scale
 from models.schema import CaseFile

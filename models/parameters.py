@@ -6,62 +6,23 @@ so adding a parameter moves no other one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
+from models import what_if
 from models.conditions import CAUSES
+from models.leaves import join, leaves
 from models.posterior import parts_of
-from models.schema import Arm, CaseFile, Cause, Parameter
+from models.schema import Arm, CaseFile, Cause
 from simulator.draws import Entity, entity_of, purpose_of, uniform_arrays
 
 Floats = NDArray[np.float64]
 LIVE = "arm.live"
 """Column that says whether the AI goes live in an arm."""
 ARMS: tuple[Arm, ...] = ("as_is", "pilot", "production")
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One parameter of a case: its path, its belief, and whether the case file states it (or a default fills it in)."""
-
-    path: str
-    parameter: Parameter
-    stated: bool
-
-
-def leaves(case: CaseFile) -> tuple[Leaf, ...]:
-    """All parameters of a case in the order of the file."""
-    return tuple(_walk(case, "", True))
-
-
-def _walk(node: Any, path: str, stated: bool) -> Iterator[Leaf]:
-    if isinstance(node, Parameter):
-        yield Leaf(path, node, stated)
-    elif isinstance(node, BaseModel):
-        for name in type(node).model_fields:
-            if name in _TRANSPARENT:
-                yield from _walk(getattr(node, name), path, stated)
-            else:
-                yield from _walk(getattr(node, name), _join(path, name), stated and name in node.model_fields_set)
-    elif isinstance(node, Mapping):
-        for name, item in node.items():
-            yield from _walk(item, _join(path, str(name)), stated)
-    elif isinstance(node, list | tuple):
-        for i, item in enumerate(node):
-            yield from _walk(item, _join(path, getattr(item, "id", str(i + 1))), stated)
-
-
-_TRANSPARENT = {"law", "all"}
-"""Fields that are structure, not part of a parameter's name."""
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +89,7 @@ def sample(case: CaseFile, seed: int, numbers: range | None) -> Draws:
             causes[leaf.path] = leaf.parameter.cause
     if case.posterior is not None:
         _write(case, case.posterior.draws(seed, numbers), values)
+    what_if.apply(case, values, causes, count)
     return Draws(seed, tuple(range(count)) if numbers is None else tuple(numbers), values, causes)
 
 
@@ -153,18 +115,18 @@ class Scope:
     pilot: Mapping[str, Floats]
 
     def into(self, name: str) -> Scope:
-        return Scope(_join(self.path, name), self.now, self.before, self.pilot)
+        return Scope(join(self.path, name), self.now, self.before, self.pilot)
 
     def as_in_pilot(self) -> Scope:
         return Scope(self.path, self.pilot, self.pilot, self.pilot)
 
     def column(self, name: str) -> Floats:
         """The parameter after go-live, shape (draws,)."""
-        return self.now[_join(self.path, name)]
+        return self.now[join(self.path, name)]
 
     def today(self, name: str) -> Floats:
         """The parameter before go-live, shape (draws,)."""
-        return self.before[_join(self.path, name)]
+        return self.before[join(self.path, name)]
 
     def on(self, cause: Cause) -> Floats:
         """1 where the cause is at its production state, else 0."""

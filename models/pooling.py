@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from models import units
 from models.elicitation import ElicitationError
 from models.evidence.table import Table
-from models.parameters import Leaf
+from models.leaves import Leaf
 from models.posterior import SubModel
 from models.uncertainty import PARSERS, Limits
 from models.values import ARMS

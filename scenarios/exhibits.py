@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models import parameters, schema
 from models.compositions.ai import handled_mark
 from models.conditions import CAUSES, PILOT, PRODUCTION
+from models.leaves import leaves
 from models.parameters import Draws
 from models.schema import CaseFile, Cause
 from scenarios import study
@@ -317,7 +318,7 @@ def _source_of_decline(inputs: Sequence[WeeklyInput]) -> list[str]:
 
 def _with_cause(case: CaseFile, item: WeeklyInput) -> WeeklyInput:
     """The causes of all its parameters, where the input itself names none."""
-    inside = [leaf.parameter.cause for leaf in parameters.leaves(case) if leaf.path.startswith(item.path)]
+    inside = [leaf.parameter.cause for leaf in leaves(case) if leaf.path.startswith(item.path)]
     causes = ", ".join(dict.fromkeys(c for c in inside if c is not None))
     return item if item.cause else replace(item, cause=causes)
 

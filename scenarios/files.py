@@ -14,7 +14,7 @@ from typing import Any
 
 from models.posterior import PosteriorDraws
 from models.references import Finding, references
-from models.schema import CaseFile, Parameter
+from models.schema import CaseFile, Parameter, WhatIf, WhatIfFile
 from scenarios.catalogue import shipped_path
 from scenarios.problems import CaseError, Problem, nearest, place_of
 
@@ -22,19 +22,28 @@ MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
 MAX_EXTENDS = 8
 MAX_PROBLEMS = 200
+WHAT_IF_OF = "what_if_of"
+"""Key by which a file says that it holds a what-if of a case."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedCase:
     """A validated case and where it came from. `hash`: of its meaning and of what evidence taught, not of its layout.
 
-    unfitted: files of evidence that are there although nothing was fitted yet.
+    unfitted: files of evidence that are there although nothing was fitted yet · case_changed: of a what-if, whether its case was
+    another one when it was saved.
     """
 
     case: CaseFile
     file: str
     hash: str
     unfitted: tuple[str, ...] = ()
+    case_changed: bool = False
+
+    @property
+    def today(self) -> str:
+        """The hash under which solutions of today's result are kept: a what-if does not touch today."""
+        return self.hash if self.case.what_if is None else hash_of(self.case.model_copy(update={"what_if": None}))
 
 
 def find(name: str) -> Path:
@@ -83,10 +92,41 @@ def load_without_fit(name: str) -> LoadedCase:
 
 
 def load(name: str) -> LoadedCase:
-    """Reads and validates a case; a case folder comes with what its evidence taught. Raises CaseError with every problem found."""
+    """Reads and validates a case; a case folder comes with what its evidence taught, a what-if with the case it is about.
+
+    Raises CaseError with every problem found.
+    """
     path = find(name)
+    data = read_toml(path)
+    if WHAT_IF_OF in data:
+        return _what_if(path, data, name)
     loaded = validated(resolved(path), name)
     return _with_evidence(loaded, Path(name)) if path.name == "case.toml" and Path(name).is_dir() else loaded
+
+
+def _what_if(path: Path, data: dict[str, Any], name: str) -> LoadedCase:
+    """A what-if file: the case it names, with its changes. Raises CaseError."""
+    from pydantic import ValidationError
+
+    try:
+        found = WhatIfFile.model_validate(data)
+    except ValidationError as error:
+        raise CaseError(name, problems_of(error, data, WhatIfFile)) from None
+    beside = path.parent / found.what_if_of
+    base = load(str(beside) if beside.exists() else found.what_if_of)
+    loaded = with_what_if(base, found.what_if())
+    return replace(loaded, file=name, case_changed=bool(found.case_hash) and found.case_hash != base.hash)
+
+
+def with_what_if(loaded: LoadedCase, what_if: WhatIf | None) -> LoadedCase:
+    """The same case with other changes of the time after go-live, or with none. Raises CaseError."""
+    from models.what_if_check import findings
+
+    case = loaded.case.model_copy(update={"what_if": what_if})
+    problems = [Problem(f.code, f.place, f.message, f.remedy) for f in findings(case)]
+    if problems:
+        raise CaseError(loaded.file, problems)
+    return replace(loaded, case=case, hash=hash_of(case))
 
 
 def _with_evidence(loaded: LoadedCase, folder: Path) -> LoadedCase:
@@ -197,7 +237,8 @@ def _child(node: Any, key: str) -> Any:
 
 def hash_of(case: CaseFile) -> str:
     """First 12 hex digits of the SHA-256 of the case's canonical JSON, and of what evidence taught."""
-    text = json.dumps(case.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    data = case.model_dump(mode="json", exclude=None if case.what_if is not None else {"what_if"})
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     if case.posterior is not None:
         text += case.posterior.hash
     return hashlib.sha256(text.encode()).hexdigest()[:12]

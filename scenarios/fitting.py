@@ -90,7 +90,7 @@ def _drift(work: Work) -> SubModel | None:
 
 
 def _experts(work: Work) -> SubModel | None:
-    from models.parameters import leaves
+    from models.leaves import leaves
     from models.pooling import pooled
 
     table = work.evidence.tables.get("experts")

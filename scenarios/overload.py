@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, floor, log10
 
 import numpy as np
@@ -14,13 +14,12 @@ from models.compositions.build import law
 from models.parameters import Scope
 from models.process import UNLOCATED, Horizon
 from scenarios.files import LoadedCase
+from scenarios.no_queues import followed
 from scenarios.problems import CaseError, Problem
 from simulator.clock import DAY, HOUR, WEEK, Calendar
-from simulator.futures import expected_per_day, given
+from simulator.futures import expected_per_day
 from simulator.ledger import OPEN, Ledger, Result
-from simulator.program import F, Op, lower
-from simulator.simpy_engine import simulate
-from simulator.workflow import Arrivals, Pool, Table, Workflow
+from simulator.program import F, Op
 
 SAMPLE = 2_000
 """Cases that are followed through the process; the types come in their exact shares."""
@@ -110,7 +109,7 @@ def today_without_queues(case: schema.CaseFile) -> Undelayed:
 
 def _followed(case: schema.CaseFile) -> tuple[Scope, Ledger]:
     columns = process.today_columns(parameters.sample(case, 0, None))
-    return columns, _undelayed(case, columns)
+    return columns, followed(case, columns)
 
 
 def _overloaded(loads: Mapping[str, TeamLoad]) -> Iterator[Problem]:
@@ -158,35 +157,6 @@ def _unvisited(case: schema.CaseFile, ledger: Ledger) -> Iterator[str]:
     for name in case.baseline.places if case.baseline else ():
         if f"{name}.{UNLOCATED}" not in seen:
             yield name
-
-
-def _undelayed(case: schema.CaseFile, columns: Scope) -> Ledger:
-    """A sample of cases in today's process when nobody ever has to wait for a free person."""
-    first, last = case.target.weeks
-    horizon = Horizon((first - 1) * WEEK, (last + RUN_OUT_WEEKS) * WEEK, first, last)
-    workflow = process.build(case, columns, horizon)
-    assert workflow.arrivals is not None
-    program = lower(_without_queues(workflow), horizon.begin, horizon.stop)
-    future = given(program, 0, 0, 0, _sample(workflow.arrivals, horizon.begin, last * WEEK))
-    return simulate(program, 0, future)
-
-
-def _without_queues(workflow: Workflow) -> Workflow:
-    plenty = Table.constant(NOBODY_WAITS)
-    pools = (Pool(p.name, tuple(replace(shift, headcount=plenty) for shift in p.shifts)) for p in workflow.pools)
-    lines = (replace(e, concurrency=int(NOBODY_WAITS), gap_seconds=0.0) for e in workflow.endpoints)
-    return replace(workflow, pools=tuple(pools), endpoints=tuple(lines))
-
-
-def _sample(arrivals: Arrivals, begin: int, end: int) -> list[tuple[int, int]]:
-    """Instants evenly over the open hours of the target weeks, types spread in their shares: (second, type)."""
-    shares = np.cumsum([float(np.ravel(share)[0]) for share in arrivals.shares])
-    open_seconds = arrivals.hours.open_between(begin, end)
-    sample = []
-    for i in range(SAMPLE):
-        kind = min(int(np.searchsorted(shares, (i + 0.5) * GOLDEN % 1.0, side="right")), len(shares) - 1)
-        sample.append((arrivals.hours.add(begin, 1 + int((i + 0.5) / SAMPLE * (open_seconds - 1))) - 1, kind))
-    return sample
 
 
 def _loads(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> Iterator[tuple[str, TeamLoad]]:

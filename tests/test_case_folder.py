@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pilotproof as pp
-from models.parameters import leaves
+from models.leaves import leaves
 from scenarios.case_folder import new_case
 from scenarios.catalogue import shipped_names
 from scenarios.files import load

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.parameters import leaves
+from models.leaves import leaves
 from scenarios.canonical import canonical, formatted
 from scenarios.catalogue import shipped_names, shipped_path
 from scenarios.differences import differences

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.parameters import leaves
+from models.leaves import leaves
 from scenarios.differences import differences
 from scenarios.files import LoadedCase, changed, load
 from scenarios.problems import CaseError

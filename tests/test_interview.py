@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pilotproof as pp
-from models.parameters import leaves
+from models.leaves import leaves
 from models.uncertainty import belief_of
 from scenarios import overload
 from scenarios.case_folder import new_case

@@ -9,7 +9,8 @@ import pytest
 
 from models import parameters
 from models.conditions import CAUSES, PILOT, PRODUCTION, combinations_of_causes
-from models.parameters import ARMS, LIVE, leaves, sample
+from models.leaves import leaves
+from models.parameters import ARMS, LIVE, sample
 from scenarios.catalogue import shipped_names
 from scenarios.files import load
 from scenarios.study import with_values

@@ -15,7 +15,7 @@ from scipy.stats import beta as beta_law
 from models.elicitation import ElicitationError
 from models.evidence.kinds import EXPERTS
 from models.evidence.table import Table
-from models.parameters import leaves
+from models.leaves import leaves
 from models.pooling import Opinion, Pool, PoolingError, pooled, pools_of
 from models.uncertainty import belief_of
 from models.views import View, logit_beta, overlap, view_of, worth

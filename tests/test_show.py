@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from models.parameters import leaves
+from models.leaves import leaves
 from scenarios.catalogue import shipped_names
 from scenarios.files import load
 from scenarios.report import show_report

@@ -58,7 +58,7 @@ def test_the_promise_is_a_third_below_the_observed_mean(case):
 
 
 def test_everything_measured_is_cited_and_nothing_about_the_ai_is_measured(case):
-    from models.parameters import leaves
+    from models.leaves import leaves
 
     for leaf in leaves(case):
         if leaf.parameter.source == "measured":

@@ -7,11 +7,13 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from models import schema, weeks
 from models.compositions.basic import service_factor
 from models.compositions.build import Builder, expit, law, logit
 from models.parameters import Scope
+from models.what_if import LEFT_OUT, THRESHOLD
 from simulator import workflow as w
 
 Floats = NDArray[np.float64]
@@ -86,7 +88,7 @@ def _processing(build: Builder, at: Scope, step: schema.Ai) -> list[w.Step]:
 def _routed(build: Builder, at: Scope, step: schema.Ai) -> w.Table:
     """Share of each type that goes to the AI by week of arrival: none before go-live; types never piloted only live."""
     full = build.shares(at, "routed", step.routed).values[..., -1]
-    full = np.broadcast_to(full, (*full.shape[:-1], len(build.types)))
+    full = np.broadcast_to(full, (*full.shape[:-1], len(build.types))) * (1 - _by_type(build, step, LEFT_OUT))
     piloted = np.asarray([t.piloted for t in build.case.types.values()])
     allowed = np.where(piloted, 1.0, at.on("scope")[:, None])
     curve = np.ones((len(allowed), build.weeks))
@@ -174,15 +176,21 @@ def _intercept(build: Builder, step: schema.Ai) -> Floats:
 def _pilot_weights(build: Builder, step: schema.Ai) -> list[tuple[Floats, Floats]]:
     """(logit offset, weight) per combination of defects in the pilot; arrays of shape (draws, types), weights sum to 1."""
     pilot = replace(build, root=build.root.as_in_pilot())
-    mix, effects = _mix(pilot, step), _by_type(pilot, step, "type_effect")
+    effects = _by_type(pilot, step, "type_effect")
+    mix = mix_of(pilot, step, np.zeros_like(effects))  # what the pilot had stays what it had
     return [(effects + effect[:, None], mix[defects]) for defects, effect in _defect_effects(pilot, step).items()]
 
 
-def _mix(build: Builder, step: schema.Ai) -> dict[tuple[bool, ...], Floats]:
-    """Weights per combination of defects, shape (draws, types), of the cases meant for the AI: types never piloted only live."""
+def mix_of(build: Builder, step: schema.Ai, left_out: Floats) -> dict[tuple[bool, ...], Floats]:
+    """Weights per combination of defects, shape (draws, types), of the cases meant for the AI: types never piloted only live.
+
+    left_out: shape (draws, types), 1 where a what-if leaves a type to people
+    """
     at, scope = build.scope(step).into("quality"), build.root.on("scope")
-    shares = [build.root.now[f"types.{t}.share"] * (1.0 if s.piloted else scope) for t, s in build.case.types.items()]
-    weights: dict[tuple[bool, ...], Floats] = {(): np.stack(shares, axis=1) / np.sum(shares, axis=0)[:, None]}
+    shares = np.stack(
+        [build.root.now[f"types.{t}.share"] * (1.0 if s.piloted else scope) for t, s in build.case.types.items()], axis=1
+    ) * (1 - left_out)
+    weights: dict[tuple[bool, ...], Floats] = {(): shares / np.maximum(shares.sum(axis=1), 1e-12)[:, None]}
     for q, spec in step.quality.items():
         share = build.shares(at.into(q), "share", spec.share).values[..., -1]
         weights = {(*d, has): w * (share if has else 1 - share) for d, w in weights.items() for has in (False, True)}
@@ -192,13 +200,15 @@ def _mix(build: Builder, step: schema.Ai) -> dict[tuple[bool, ...], Floats]:
 def acceptance(at: Scope, step: schema.Ai) -> tuple[Floats, Floats]:
     """P(accepted given right), P(accepted given wrong): fixed by the threshold, from the pilot's coverage and accepted errors.
 
-    Both stay as they are when accuracy changes; coverage follows.
+    Both stay as they are when accuracy changes; coverage follows. A what-if that moves the threshold moves both along the curve on which
+    the scores of right and of wrong outputs are normal with one spread (the equal-variance model of Green & Swets 1966).
     """
     pilot = at.as_in_pilot()
     accuracy, coverage, error = case_accuracy(pilot, step), pilot.column("coverage"), pilot.column("accepted_error")
     right = np.clip((coverage - error) / np.maximum(accuracy, 1e-9), 0.0, 1.0)
     wrong = np.clip(error / np.maximum(1 - accuracy, 1e-9), 0.0, 1.0)
-    return right, wrong
+    moved = at.now.get(f"{at.path}.{THRESHOLD}")
+    return (right, wrong) if moved is None else (ndtr(ndtri(right) + moved), ndtr(ndtri(wrong) + moved))
 
 
 def review(build: Builder, step: schema.Review) -> list[w.Step]:
@@ -237,7 +247,7 @@ def _catch(build: Builder, at: Scope, step: schema.Review) -> w.Table:
 
 def mean_accuracy(build: Builder, step: schema.Ai) -> Floats:
     """Accuracy of the mix of types and defects that the AI gets at full adoption; shape (draws, weeks), week 0 as week 1."""
-    weights = _mix(build, step)
+    weights = mix_of(build, step, _by_type(build, step, LEFT_OUT))
     by_quality = accuracy_by_quality(build, step)
     mean: Floats = np.sum([(accuracy * weights[d][:, :, None]).sum(axis=1) for d, accuracy in by_quality.items()], axis=0)
     return mean

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.evidence.evidence import Informed
 from models.evidence.table import FileKind, Table
-from models.parameters import leaves
+from models.leaves import leaves
 from models.schema import CaseFile
 
 _RESULTS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.evidence.table import ColumnSpec
-from models.parameters import leaves
+from models.leaves import leaves
 from models.schema import Ai, CaseFile, Parameter, Share
 from models.values import Accuracy
 

@@ -20,7 +20,7 @@ from models.fits.law_priors import arm_named, arm_of
 from models.fits.seam import Sampling, StoppedError
 from models.fits.shares import Belief, belief_of, by_type, one_share, prior_by_type, prior_share
 from models.fits.timed_laws import predictive_check, standard
-from models.parameters import leaves
+from models.leaves import leaves
 from models.posterior import Predictive, SubModel
 from models.schema import Arm, Parameter
 

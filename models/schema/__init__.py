@@ -29,6 +29,7 @@ from models.schema.steps import (
     Wait,
     Work,
 )
+from models.schema.what_if import Change, WhatIf, WhatIfFile
 from models.schema.world import (
     AbsenceSpec,
     ArrivalsSpec,
@@ -82,6 +83,7 @@ __all__ = [
     "CaseFile",
     "CaseType",
     "Cause",
+    "Change",
     "Choice",
     "Collect",
     "Constant",
@@ -142,5 +144,7 @@ __all__ = [
     "Wait",
     "Weekday",
     "Weibull",
+    "WhatIf",
+    "WhatIfFile",
     "Work",
 ]

@@ -13,6 +13,7 @@ from models.schema.ai_steps import Ai, Discovery, Review
 from models.schema.desks import Approval, Desk
 from models.schema.promise import Baseline, MoneySpec, RunSpec, Target
 from models.schema.steps import Again, Choice, Collect, EndStep, Flag, GateStep, JoinStep, Parallel, SystemCall, Wait, Work
+from models.schema.what_if import WhatIf
 from models.schema.world import ArrivalsSpec, CalendarSpec, CaseType, System, Team
 from models.values import Day, Name, Strict
 
@@ -86,6 +87,7 @@ class CaseFile(Strict):
     teams: dict[Name, Team] = Field(default_factory=dict, max_length=100)
     systems: dict[Name, System] = Field(default_factory=dict, max_length=100)
     options: dict[Name, GoLiveOption] = Field(default_factory=dict, max_length=10, description="other ways to go live")
+    what_if: WhatIf | None = Field(None, description="changes of the time after go-live that are tried out")
     steps: list[Step] = Field(min_length=1, max_length=300, description="the process; cases start at the first one")
 
     _posterior: PosteriorDraws | None = PrivateAttr(None)

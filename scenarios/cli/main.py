@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.cli import case_commands, elicit_command, evidence_commands, fit_commands, runs_commands, scenario_commands
+from scenarios.cli import app_command, case_commands, elicit_command, evidence_commands, fit_commands, runs_commands, scenario_commands
 from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app.add_typer(runs_commands.app, name="runs")
 app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(fit_commands.baseline_app, name="baseline")
 app.command()(fit_commands.fit)
+app.command("app")(app_command.app)
 evidence_commands.app.command("report")(fit_commands.report)
 app.command(context_settings={"ignore_unknown_options": True})(elicit_command.elicit)
 
@@ -266,7 +267,7 @@ def run(
         elif out is not None:
             show_run(replicate_into(loaded, chosen, replications or REPLICATIONS, seed, means, out), loaded, as_json)
         else:
-            cache = SolvedCache(loaded.hash, seed)
+            cache = SolvedCache(loaded.today, seed)
             show_run(replicate(loaded.case, chosen, replications or REPLICATIONS, seed, means, cache), loaded, as_json)
 
 

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from models.parameters import leaves
+from models.leaves import leaves
 from models.schema import Arm, CaseFile, Parameter
 from scenarios.files import LoadedCase
 from scenarios.interview.answers import Replies, Reply

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models import schema, units
-from models.parameters import leaves
+from models.leaves import leaves
 from scenarios.interview.draft import Draft
 from scenarios.interview.questions import Field, Question
 from scenarios.interview.workflow import days_outside, exception_share

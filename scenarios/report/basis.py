@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from models.parameters import leaves
+from models.leaves import leaves
 from models.posterior import parts_of
 from models.schema import CaseFile
 from scenarios.catalogue import shipped_names
@@ -32,7 +32,9 @@ def basis_line(loaded: LoadedCase, seed: int) -> str:
     kind = "example" if loaded.file in shipped_names() and not Path(loaded.file).exists() else "file"
     posterior = loaded.case.posterior
     fitted = "" if posterior is None else f" · evidence fitted ({posterior.hash})"
-    return f"case: {kind} {loaded.file}{fitted} · hash {loaded.hash} · seed {seed} · version {package_version()}"
+    tried = "" if loaded.case.what_if is None else f" · what if: {loaded.case.what_if.title}"
+    tried += ", saved when the case was another one" if loaded.case_changed else ""
+    return f"case: {kind} {loaded.file}{fitted}{tried} · hash {loaded.hash} · seed {seed} · version {package_version()}"
 
 
 def basis(loaded: LoadedCase, seed: int) -> dict[str, object]:

@@ -92,6 +92,34 @@ def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_nam
     return _finished(chart.properties(width=WIDTH, height=44 * len({bar for bar, _, _ in rows})))
 
 
+def curve(
+    rows: Sequence[tuple[float, float, float, float]],
+    across: str,
+    up: str,
+    level: float,
+    level_name: str,
+    now: float,
+    now_name: str,
+) -> Any:
+    """A curve (x, y, low, high) with its range, a level to be reached and the place of now."""
+    import altair as alt
+
+    data = alt.Data(values=[{"x": x, "y": y, "low": low, "high": high} for x, y, low, high in rows])
+    x = alt.X("x:Q", title=across, scale=alt.Scale(zero=False, nice=False))
+    base: Any = alt.Chart(data).encode(x=x)
+    band = base.mark_area(opacity=0.25, color=AFTER).encode(y=alt.Y("low:Q", title=up, scale=alt.Scale(zero=False)), y2="high:Q")
+    line = base.mark_line(point=True, color=AFTER).encode(
+        y="y:Q", tooltip=[alt.Tooltip("x:Q", title=across, format=".0f"), alt.Tooltip("y:Q", title=up, format=".2f")]
+    )
+    marks: Any = alt.Chart(alt.Data(values=[{"y": level, "name": level_name}]))
+    rule = marks.mark_rule(strokeDash=[5, 4], color=LIVE, strokeWidth=2).encode(y="y:Q")
+    text = marks.mark_text(align="left", dx=4, dy=-6, color=LIVE).encode(y="y:Q", x=alt.value(0), text="name:N")
+    here: Any = alt.Chart(alt.Data(values=[{"x": now, "name": now_name}]))
+    place = here.mark_rule(strokeDash=[2, 3], color=PILOT).encode(x=alt.X("x:Q", title=across))
+    said = here.mark_text(align="left", dx=4, dy=8, color=PILOT).encode(x="x:Q", y=alt.value(0), text="name:N")
+    return _finished((band + line + rule + text + place + said).properties(width=WIDTH, height=260))
+
+
 def _finished(chart: Any) -> Any:
     return (
         chart.configure_view(stroke=None)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from models import schema, units
-from models.parameters import Leaf, leaves
+from models.leaves import Leaf, leaves
 from scenarios.files import LoadedCase
 from scenarios.report import words
 from scenarios.report.basis import source_counts, sources_line

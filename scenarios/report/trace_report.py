@@ -60,7 +60,7 @@ class Story:
 
 def story(loaded: LoadedCase, arm: Arm, number: int, seed: int) -> Story:
     """The `number`-th case (from 0) that arrives in the target weeks. Raises CaseError (E601) if there are not so many."""
-    run = replicate_one(loaded.case, arm, seed, 0, SolvedCache(loaded.hash, seed))
+    run = replicate_one(loaded.case, arm, seed, 0, SolvedCache(loaded.today, seed))
     week = arrival_weeks(run.ledger)
     first, last = loaded.case.target.weeks
     chosen = np.flatnonzero((week >= first) & (week <= last))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from models.outcomes import target_level
+from models.outcomes import Outcome, target_level
 from models.schema import Arm
 from scenarios.files import LoadedCase
 from scenarios.report.basis import basis, source_counts
@@ -63,8 +64,13 @@ def figure(study: VerdictStudy, arm: Arm, name: str) -> list[float]:
 
 def mean_days(study: VerdictStudy, arm: Arm) -> dict[str, float]:
     """Mean days by account over the draws, largest first; adds up to the arm's mean cycle time."""
-    names = {name for r in study.results for name in r.arms[arm].days}
-    means = {name: float(np.mean([r.arms[arm].days.get(name, 0.0) for r in study.results])) for name in names}
+    return days_of([r.arms[arm] for r in study.results])
+
+
+def days_of(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Mean days by account over futures, largest first; adds up to their mean cycle time."""
+    names = {name for outcome in outcomes for name in outcome.days}
+    means = {name: float(np.mean([outcome.days.get(name, 0.0) for outcome in outcomes])) for name in names}
     return dict(sorted(means.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -57,8 +57,13 @@ def account_name(account: str) -> str:
 
 def days_by_name(study: VerdictStudy, arm: Arm) -> dict[str, float]:
     """Days by their names on screen, first and repeated visits together, largest first."""
+    return named_days(mean_days(study, arm))
+
+
+def named_days(by_account: Mapping[str, float]) -> dict[str, float]:
+    """Days by account under their names on screen, first and repeated visits together, largest first."""
     total: dict[str, float] = {}
-    for account, days in mean_days(study, arm).items():
+    for account, days in by_account.items():
         total[account_name(account)] = total.get(account_name(account), 0.0) + days
     return dict(sorted(total.items(), key=lambda item: -item[1]))
 

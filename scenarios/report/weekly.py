@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models import parameters, process, schema, weeks
 from models.conditions import PRODUCTION
-from models.parameters import Scope, leaves
+from models.leaves import leaves
+from models.parameters import Scope
 
 Floats = NDArray[np.float64]
 

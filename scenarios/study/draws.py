@@ -44,9 +44,13 @@ BROKEN = "law_broken."
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which arms are simulated in every accepted draw, and how often each: at most FUTURES_PER_DRAW times."""
+    """Which arms are simulated in every accepted draw, and how often each: at most FUTURES_PER_DRAW times.
+
+    again: whether today is simulated in a draw's own future even where its solution is known; without, nothing can be said of today
+    """
 
     arms: tuple[tuple[ArmKey, int], ...]
+    again: bool = True
 
     def names(self) -> tuple[str, ...]:
         """The arms in one word each."""
@@ -213,7 +217,7 @@ def simulate_chunk(
         one = OneFuture(arms, number, draw * FUTURES_PER_DRAW, engine)
         answer, laws = None, list[LawCheck]()
         if job.middle is not None:
-            answer = job.middle.solve(one, draw, chunk.known.get(str(draw)), laws)
+            answer = job.middle.solve(one, draw, chunk.known.get(str(draw)), laws, job.plan.again)
             solved[str(draw)] = solved_record(answer)
         result = (draw, answer) if isinstance(answer, b.Rejected) else _one_draw(job.plan, one, draw, answer, laws)
         draws.append(result)

@@ -60,11 +60,17 @@ class Middle:
         return self.answer if isinstance(self.answer, b.Solved) else None
 
     def solve(
-        self, one: OneFuture, draw: int | None, known: Mapping[str, Any] | None = None, laws: list[LawCheck] | None = None
+        self,
+        one: OneFuture,
+        draw: int | None,
+        known: Mapping[str, Any] | None = None,
+        laws: list[LawCheck] | None = None,
+        again: bool = True,
     ) -> b.Solved | b.Rejected:
         """The unlocated days of a draw (None: the medians) that reproduce its draw of the baseline, and today in the draw's own future.
 
-        `known`: the record of an earlier solution. The laws of every run's sums are added to `laws`.
+        `known`: the record of an earlier solution · `again`: whether today is simulated; without, its outcome is empty. The laws of every
+        run's sums are added to `laws`.
         """
         if known is not None and "rejected" in known:
             return b.Rejected(known["rejected"])
@@ -82,9 +88,8 @@ class Middle:
                 return answer
             known = solved_record(answer)
         per_visit = dict(known["per_visit"])
-        return b.Solved(
-            known["goal_days"], known["unlocated_days"], known["shares"], per_visit, one.outcome("as_is", per_visit, laws)
-        )
+        today = one.outcome("as_is", per_visit, laws) if again else NOTHING
+        return b.Solved(known["goal_days"], known["unlocated_days"], known["shares"], per_visit, today)
 
 
 def at_medians(case: CaseFile, seed: int, means: Means, cache: SolvedCache | None = None) -> Middle | None:

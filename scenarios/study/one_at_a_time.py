@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from models import baseline as b
 from models import parameters
+from models.leaves import Leaf, leaves
 from models.outcomes import target_level, target_value
-from models.parameters import ARMS, Draws, Leaf, leaves
+from models.parameters import ARMS, Draws
 from models.posterior import parts_of
 from models.priors import from_scale, to_scale
 from models.schema import Arm, CaseFile

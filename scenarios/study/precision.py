@@ -89,5 +89,5 @@ def _precise(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means, parts
     def look(done: Collected) -> Look:
         return rule.look(sum(met(case, r.arms["production"].figures) for r in done.results), len(done.results))
 
-    done, precision = collect_until(case, VERDICT, rule, look, seed, means, SolvedCache(loaded.hash, seed), parts)
+    done, precision = collect_until(case, VERDICT, rule, look, seed, means, SolvedCache(loaded.today, seed), parts)
     return judged(case, seed, done, means), precision

@@ -178,7 +178,7 @@ def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path
     plan = decision_plan(loaded.case)
     place = folder or own_folder(loaded, plan, draws, seed, means)
     with opened(place, decision_manifest(loaded, plan, draws, seed, means), loaded.case.posterior) as store:
-        cache, engine = SolvedCache(loaded.hash, seed), engine_of(means.engine)
+        cache, engine = SolvedCache(loaded.today, seed), engine_of(means.engine)
         require_same_figures(store, Job.of(loaded.case, seed, plan, cache, means), cache.known, engine)
         done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
         study = judged(loaded.case, seed, done, means)
@@ -202,7 +202,7 @@ def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> V
     if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
         plan = VERDICT
     with cached_parts(loaded, plan, draws, seed, means) as parts:
-        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.hash, seed), parts)
+        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.today, seed), parts)
         study = judged(loaded.case, seed, done, means)
         parts.finish(_result(study, done))
     return study
@@ -216,7 +216,7 @@ def tightening(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Itera
     plan = decision_plan(loaded.case)
     if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
         plan = VERDICT
-    cache, seen = SolvedCache(loaded.hash, seed), SeenParts()
+    cache, seen = SolvedCache(loaded.today, seed), SeenParts()
     with cached_parts(loaded, plan, draws, seed, means) as kept:
         seen.behind = kept
         for count in growing(draws):
@@ -278,7 +278,7 @@ def replicate_into(loaded: LoadedCase, arm: Arm, replications: int, seed: int, m
     manifest = manifest_of(loaded, "replications", seed, 0, replications, (arm,), means.engine)
     with opened(folder, manifest, loaded.case.posterior) as store:
         parts = StoredReplications(store, arm)
-        result = replicate(loaded.case, arm, replications, seed, means, SolvedCache(loaded.hash, seed), parts)
+        result = replicate(loaded.case, arm, replications, seed, means, SolvedCache(loaded.today, seed), parts)
         if not store.finished:
             broken = sorted({name for run in result.runs for name, passed in run.laws.items() if not passed})
             store.finish({"replications": len(result.runs), "laws_broken": broken})

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models import parameters
 from models.baseline import Rejected, Solved
+from models.leaves import leaves
 from models.parameters import Draws
 from models.schema import Arm, CaseFile
 from scenarios.arms import Arms, OneFuture
@@ -130,7 +131,7 @@ def _outside(case: CaseFile, kind: Kind, draws: Draws) -> Draws:
 
 def _believed(case: CaseFile, path: str, level: float) -> float:
     """The quantile of the case file's belief about a parameter live."""
-    leaf = next(leaf for leaf in parameters.leaves(case) if leaf.path == path)
+    leaf = next(leaf for leaf in leaves(case) if leaf.path == path)
     return float(leaf.parameter.in_arm("production").uncertain().quantile(np.asarray([level]))[0])
 
 

@@ -1,0 +1,119 @@
+"""A link that restores the exact state: the case as far as it can travel, what is tried out, the version; and what it says if it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import streamlit as st
+
+from app_pages import session
+from app_pages.parts import plain
+from scenarios.catalogue import shipped_names
+from scenarios.files import LoadedCase
+from scenarios.interview import store
+from scenarios.interview.answers import Answers
+from scenarios.pages.what_if_controls import Control
+from scenarios.problems import CaseError
+from scenarios.rebuilt import origin_of, rebuilt
+from scenarios.version import package_version
+from scenarios.what_ifs import LinkError, State, decoded, encoded
+from scenarios.workspaces import from_scenario
+
+STATE, PENDING = "s", "pending link"
+
+
+def restore() -> None:
+    """Opens what a link says, once; what cannot be restored is said on the page."""
+    text = st.query_params.get(STATE)
+    if text is None:
+        return
+    del st.query_params[STATE]
+    try:
+        state = decoded(text)
+        _open(state)
+        st.session_state[PENDING] = state
+    except LinkError as error:
+        session.notice(f"The link could not be used: {error}. You see the example instead.")
+    except CaseError as error:
+        session.notice(
+            f"The case of the link cannot be made by this version: {error.problems[0].message}. You see the example instead."
+        )
+
+
+def _open(state: State) -> None:
+    if state.case not in shipped_names():
+        raise LinkError("it names a case that this version does not ship")
+    if not state.whole:
+        session.notice(
+            f"This link is about a case with evidence or changes of its own (hash {state.case_hash}), which a link cannot carry. Open its saved folder "
+            "on the page Start; what was tried out is then there."
+        )
+    elif not state.name:
+        session.open_shipped(state.case)
+    else:
+        folder = session.make_own(from_scenario(state.case), state.name)
+        if state.answers is not None:
+            store.interviewed(folder, Answers.of(state.answers, "the link"))
+
+
+def settings_wanted(loaded: LoadedCase, shown: tuple[Control, ...]) -> Mapping[str, float]:
+    """The settings of a link to this case, once; every one that is not taken over is named."""
+    state: State | None = st.session_state.get(PENDING)
+    if state is None or (not state.whole and state.case_hash != loaded.hash):
+        return {}
+    del st.session_state[PENDING]
+    if state.case_hash != loaded.hash:
+        st.warning(
+            f"The link was made by version {plain(state.version)} of pilotproof from a case with the hash {plain(state.case_hash)}; this is version "
+            f"{plain(package_version())} and the hash {loaded.hash}. The figures can differ."
+        )
+    known = {c.id: c for c in shown}
+    good = {k: v for k, v in state.settings.items() if k in known and known[k].low <= v <= known[k].high}
+    refused = [f"{known[k].label if k in known else k} = {v:g}" for k, v in state.settings.items() if k not in good]
+    if refused:
+        st.warning(f"Not taken over from the link, because this case does not allow it: {plain(', '.join(refused))}.")
+    return good
+
+
+def offer(loaded: LoadedCase, settings: Mapping[str, float]) -> None:
+    """The link to what is on the page now, on request."""
+    with st.expander("Link to this state", key="link open", on_change="rerun") as opened:
+        if not opened.open:
+            return
+        state = state_of(loaded, settings)
+        st.code(address("what_if", state), language=None, wrap_lines=True)
+        carried = "It holds your answers to the eight questions: whoever has the link can read them. " if state.answers else ""
+        rest = "" if state.whole else "It does not hold your evidence: send the case folder with it. "
+        st.caption(f"{carried}{rest}Version {plain(state.version)}, hash of the case {state.case_hash}.")
+
+
+def state_of(loaded: LoadedCase, settings: Mapping[str, float]) -> State:
+    """The state of the page as a link holds it."""
+    folder, version = session.own_folder(), package_version()
+    if folder is None:
+        name = session.case_name()
+        return State(name if name in shipped_names() else "", loaded.hash, version, settings, whole=name in shipped_names())
+    origin = origin_of(loaded.case)
+    answers = store.saved_answers(folder).as_data() if (folder / store.ANSWERS).is_file() else None
+    whole = bool(origin) and _travels(origin, folder, answers, loaded.hash)
+    return State(origin or shipped_names()[0], loaded.hash, version, settings, answers if whole else None, folder.name, "", whole)
+
+
+def _travels(origin: str, folder: Path, answers: Mapping[str, object] | None, case_hash: str) -> bool:
+    try:
+        return rebuilt(origin, folder.name, answers).hash == case_hash
+    except CaseError:
+        return False
+
+
+def address(page: str, state: State) -> str:
+    """The address of a page with a state."""
+    here = urlsplit(st.context.url or "http://localhost:8501/")
+    root = (
+        here.path.rstrip("/").rsplit("/", 1)[0]
+        if here.path.rstrip("/").endswith(("what_if", "why", "start", "evidence", "answer"))
+        else here.path
+    )
+    return urlunsplit((here.scheme, here.netloc, f"{root.rstrip('/')}/{page}", f"{STATE}={encoded(state)}", ""))

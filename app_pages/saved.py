@@ -1,0 +1,133 @@
+"""Named what-ifs: saved, compared side by side, taken away as files that the command line reproduces to the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import streamlit as st
+
+from app_pages import parts, session
+from app_pages.parts import UNFINISHED, plain
+from app_pages.session import SEED
+from models.decisions.verdict import DECISION_DRAWS
+from models.schema import WhatIf
+from scenarios.catalogue import shipped_names
+from scenarios.editing import name_of, write_atomically
+from scenarios.files import LoadedCase, load, with_what_if
+from scenarios.jobs import Look
+from scenarios.pages.what_if import SavedRow, saved_row
+from scenarios.problems import CaseError
+from scenarios.what_ifs import FOLDER, toml_of
+
+MOST = 8
+EffectOf = Callable[[LoadedCase, LoadedCase, str], tuple[Hashable, Look]]
+
+
+def all_of(loaded: LoadedCase) -> dict[str, WhatIf]:
+    """Saved what-ifs of a case by name; those of an own folder are read from it."""
+    key = f"saved {loaded.hash}"
+    if key not in st.session_state:
+        folder = session.own_folder()
+        st.session_state[key] = _stored(folder) if folder is not None else {}
+    found: dict[str, WhatIf] = st.session_state[key]
+    return found
+
+
+def _stored(folder: Path) -> dict[str, WhatIf]:
+    found = {}
+    for file in sorted((folder / FOLDER).glob("*.toml"))[:MOST]:
+        try:
+            what_if = load(str(file)).case.what_if
+        except CaseError as error:
+            parts.tell(session.named(error))
+            continue
+        if what_if is not None:
+            found[what_if.title] = what_if
+    return found
+
+
+def keep(loaded: LoadedCase, tried: LoadedCase) -> None:
+    """Saves what is tried out under a name."""
+    known, what_if = all_of(loaded), tried.case.what_if
+    assert what_if is not None
+    with st.form("save", border=False, enter_to_submit=True):
+        name = st.text_input("Name of this what-if", max_chars=80, placeholder=what_if.title[:60], key="save name")
+        if st.form_submit_button("Save", icon=":material/bookmark_add:"):
+            title = " ".join(name.split()) or what_if.title[:80]
+            if len(known) >= MOST and title not in known:
+                st.warning(f"{MOST} what-ifs are saved already; delete one first.")
+                return
+            known[title] = what_if.model_copy(update={"title": title})
+            _write(loaded, known[title])
+            st.toast(f"Saved: {plain(title)}")
+
+
+def _write(loaded: LoadedCase, what_if: WhatIf) -> None:
+    folder = session.own_folder()
+    if folder is not None:
+        (folder / FOLDER).mkdir(exist_ok=True)
+        write_atomically(folder / FOLDER / f"{name_of(what_if.title)}.toml", toml_of(what_if, "..", loaded.hash))
+
+
+def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
+    """All saved what-ifs side by side."""
+    known = all_of(loaded)
+    if not known:
+        return
+    st.subheader("Saved what-ifs side by side", anchor=False)
+    waiting = any(look is None or look.state in UNFINISHED for look in _looks(loaded, known, effect_of).values())
+    st.fragment(_table, run_every=parts.POLL_SECONDS if waiting else None)(loaded, known, effect_of, waiting)
+    for title, what_if in list(known.items()):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(plain(title), width="stretch")
+            st.download_button(
+                "File", toml_of(what_if, _of(loaded), loaded.hash), f"{name_of(title)}.toml", "application/toml", key=f"file {title}",
+                icon=":material/download:", on_click="ignore", help=plain(_command(loaded, title)),
+            )  # fmt: skip
+            st.button("Delete", key=f"delete {title}", on_click=_delete, args=(loaded, title), icon=":material/delete:")
+
+
+def _of(loaded: LoadedCase) -> str:
+    name = session.case_name()
+    return name if name in shipped_names() else ".."
+
+
+def _command(loaded: LoadedCase, title: str) -> str:
+    case = _of(loaded) if _of(loaded) != ".." else "FOLDER"
+    file = f"{name_of(title)}.toml" if case != "FOLDER" else f"FOLDER/{FOLDER}/{name_of(title)}.toml"
+    return f"The same numbers on the command line: pilotproof compare {case} {file} --draws {DECISION_DRAWS} --seed {SEED}"
+
+
+def _delete(loaded: LoadedCase, title: str) -> None:
+    all_of(loaded).pop(title, None)
+    folder = session.own_folder()
+    if folder is not None:
+        (folder / FOLDER / f"{name_of(title)}.toml").unlink(missing_ok=True)
+
+
+def _looks(loaded: LoadedCase, known: dict[str, WhatIf], effect_of: EffectOf) -> dict[str, Look | None]:
+    """What is known of each; they are asked for one after the other, so that the page itself is not kept waiting."""
+    found: dict[str, Look | None] = {}
+    busy = False
+    for title, what_if in known.items():
+        if busy:
+            found[title] = None
+            continue
+        _, look = effect_of(loaded, with_what_if(loaded, what_if), f"saved {title}")
+        busy = look.state in UNFINISHED
+        found[title] = look
+    return found
+
+
+def _table(loaded: LoadedCase, known: dict[str, WhatIf], effect_of: EffectOf, polling: bool) -> None:
+    looks = _looks(loaded, known, effect_of)
+    if polling and all(look is not None and look.state not in UNFINISHED for look in looks.values()):
+        st.rerun()
+    rows: list[SavedRow] = [saved_row(title, look.answer if look is not None else None) for title, look in looks.items()]
+    parts.table(
+        {"what if": r.title, "live": r.live, "difference": r.difference, "chance": r.chance, "futures": r.futures} for r in rows
+    )
+    for look in looks.values():
+        if look is not None and look.state in UNFINISHED:
+            parts.progress(look, "Simulated futures")

@@ -1,0 +1,98 @@
+"""Named what-ifs as files, which the command line takes as a case; and the exact state of the page as text for a link."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tomlkit
+
+from models.schema import WhatIf
+
+MOST_TEXT = 8_000
+MOST_DATA = 60_000
+VERSION = 1
+FOLDER = "what_ifs"
+"""Where a case folder keeps its named what-ifs."""
+
+
+class LinkError(ValueError):
+    """A link that cannot be used, in one plain line."""
+
+
+def toml_of(what_if: WhatIf, of: str, case_hash: str) -> str:
+    """A what-if as a file. of: the case it is about, as seen from the file."""
+    document = tomlkit.document()
+    document.add(
+        tomlkit.comment("A what-if: today stays as it is, what changes is live. Every command takes this file as the case.")
+    )
+    for key, value in (("schema_version", 1), ("what_if_of", of), ("case_hash", case_hash), ("title", what_if.title)):
+        document.add(key, tomlkit.item(value))
+    changes = tomlkit.table()
+    for path, change in what_if.changes.items():
+        inner = tomlkit.inline_table()
+        inner.update(change.model_dump(mode="json", exclude_none=True))
+        changes.add(tomlkit.key(path), inner)
+    document.add("changes", changes)
+    return tomlkit.dumps(document)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a link restores. case: a shipped name the case began with · answers: of the eight questions, as plain data, None if the case is
+    the example itself · case_hash: of the case without what-if · version: of the program · settings: control → value as shown.
+
+    whole: whether the case is made of its scenario and answers alone; one with evidence cannot travel in a link
+    """
+
+    case: str
+    case_hash: str
+    version: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Any] | None = None
+    name: str = ""
+    title: str = ""
+    whole: bool = True
+
+
+def encoded(state: State) -> str:
+    """A state as text for an address."""
+    data = {
+        "v": VERSION, "c": state.case, "h": state.case_hash, "p": state.version, "s": dict(state.settings), "a": state.answers,
+        "n": state.name, "t": state.title, "w": state.whole,
+    }  # fmt: skip
+    packed = zlib.compress(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode(), 9)
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def decoded(text: str) -> State:
+    """The state of a link. Raises LinkError."""
+    if len(text) > MOST_TEXT:
+        raise LinkError("this link is longer than any that pilotproof makes")
+    try:
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True), MOST_DATA)
+        if unpacker.unconsumed_tail:
+            raise LinkError("this link holds more than any that pilotproof makes")
+        data = json.loads(raw)
+    except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
+        if isinstance(error, LinkError):
+            raise
+        raise LinkError("this link is damaged: copy it again, all of it") from None
+    if not isinstance(data, dict) or data.get("v") != VERSION:
+        raise LinkError("this link was made by another version of pilotproof")
+    settings, answers = data.get("s"), data.get("a")
+    texts = [data.get(key) for key in ("c", "h", "p", "n", "t")]
+    right = isinstance(settings, dict) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in settings.values())
+    if not right or not all(isinstance(t, str) for t in texts) or not (answers is None or isinstance(answers, dict)):
+        raise LinkError("this link is damaged: copy it again, all of it")
+    assert isinstance(settings, dict)
+    case, case_hash, version, name, title = (str(t)[:200] for t in texts)
+    return State(
+        case, case_hash, version, {str(k)[:200]: float(v) for k, v in settings.items()}, answers, name, title, bool(data.get("w"))
+    )

@@ -21,7 +21,9 @@ from scenarios.version import package_version
 from scenarios.what_ifs import LinkError, State, decoded, encoded
 from scenarios.workspaces import from_scenario
 
-STATE, PENDING = "s", "pending link"
+STATE, PENDING, GO = "s", "pending link", "page of the link"
+
+PAGES = ("answer", "start", "why", "what_if", "evidence")
 
 
 def restore() -> None:
@@ -34,6 +36,7 @@ def restore() -> None:
         state = decoded(text)
         _open(state)
         st.session_state[PENDING] = state
+        st.session_state[GO] = "what_if" if state.settings else "answer"
     except LinkError as error:
         session.notice(f"The link could not be used: {error}. You see the example instead.")
     except CaseError as error:
@@ -83,7 +86,7 @@ def offer(loaded: LoadedCase, settings: Mapping[str, float]) -> None:
         if not opened.open:
             return
         state = state_of(loaded, settings)
-        st.code(address("what_if", state), language=None, wrap_lines=True)
+        st.code(address(state), language=None, wrap_lines=True)
         carried = "It holds your answers to the eight questions: whoever has the link can read them. " if state.answers else ""
         rest = "" if state.whole else "It does not hold your evidence: send the case folder with it. "
         st.caption(f"{carried}{rest}Version {plain(state.version)}, hash of the case {state.case_hash}.")
@@ -108,12 +111,10 @@ def _travels(origin: str, folder: Path, answers: Mapping[str, object] | None, ca
         return False
 
 
-def address(page: str, state: State) -> str:
-    """The address of a page with a state."""
+def address(state: State) -> str:
+    """The address of the app with a state."""
     here = urlsplit(st.context.url or "http://localhost:8501/")
-    root = (
-        here.path.rstrip("/").rsplit("/", 1)[0]
-        if here.path.rstrip("/").endswith(("what_if", "why", "start", "evidence", "answer"))
-        else here.path
-    )
-    return urlunsplit((here.scheme, here.netloc, f"{root.rstrip('/')}/{page}", f"{STATE}={encoded(state)}", ""))
+    folders = here.path.strip("/").split("/")
+    if folders[-1] in PAGES:
+        folders.pop()
+    return urlunsplit((here.scheme, here.netloc, "/".join(["", *folders]).rstrip("/") + "/", f"{STATE}={encoded(state)}", ""))

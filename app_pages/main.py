@@ -10,7 +10,7 @@ from streamlit.navigation.page import Page
 
 sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path else []
 
-from app_pages.links import restore  # noqa: E402
+from app_pages.links import GO, restore  # noqa: E402
 from app_pages.parts import plain  # noqa: E402
 from app_pages.session import remember  # noqa: E402
 
@@ -34,6 +34,9 @@ def main() -> None:
     ]  # fmt: skip
     chosen = st.navigation(pages, position="top")
     remember(restore)
+    wanted = st.session_state.pop(GO, None)
+    if wanted is not None:
+        st.switch_page(HERE / f"{wanted}.py")
     for notice in st.session_state.pop("notices", []):
         st.warning(plain(notice))
     chosen.run()

@@ -191,6 +191,7 @@ def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, polling: bool) -
     elif look.answer is None:
         with st.container(border=True):
             st.markdown(plain(first_estimate(base, tried.loaded, base.hash, tried.loaded.hash)))
+            st.skeleton(height=80)
     else:
         effect_drawn(effect_page(look.answer, tried.words))
         parts.progress(look, "Simulated futures")

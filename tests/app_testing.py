@@ -36,3 +36,10 @@ def texts(at: AppTest) -> str:
     found = [element.value for kind in kinds for element in getattr(at, kind)]
     found += [f"{metric.label} {metric.value}" for metric in at.metric]
     return "\n".join(map(str, found)).replace("\\", "")
+
+
+FORBIDDEN = (
+    "posterior", "prior", "draw", "replication", "shapley", "evppi", "evsi", "standard error", "as_is", "production", " arm ", "arms",
+    "contraction", "logit",
+)  # fmt: skip
+"""Words of the code (design §2) that no page shows."""

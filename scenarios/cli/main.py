@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenarios.cli import app_command, case_commands, elicit_command, evidence_commands, fit_commands, runs_commands, scenario_commands
+from scenarios.cli import (
+    app_command,
+    case_commands,
+    elicit_command,
+    evidence_commands,
+    fit_commands,
+    runs_commands,
+    scenario_commands,
+)
 from scenarios.cli.output import clear_progress, print_json, progress_on
 
 if TYPE_CHECKING:

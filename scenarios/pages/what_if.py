@@ -53,13 +53,13 @@ def effect_page(effect: Effect, changed: str) -> EffectPage:
     kept = [[met(case, o.figures) for o in side] for side in (effect.before, effect.after)]
     chance_before, chance_after = (float(np.mean(k)) for k in kept)
     worlds = {
-        "live, as the case is": named_days(days_of(effect.before)),
-        "live, with the change": named_days(days_of(effect.after)),
+        "as the case is": named_days(days_of(effect.before)),
+        "with the change": named_days(days_of(effect.after)),
     }
     told = not difference.low <= 0 <= difference.high
     means = float(np.mean(before)), float(np.mean(after))
     return EffectPage(
-        changed, _headline(case, difference, told), _chance(kept), _still(case, means[1], worlds["live, with the change"]), told, difference,
+        changed, _headline(case, difference, told), _chance(kept), _still(case, means[1], worlds["with the change"]), told, difference,
         *means, chance_before, chance_after, tuple(_numbers(case, effect, difference, means, kept)), tuple(_parts(worlds)),
         _finding(worlds), len(effect.futures),
     )  # fmt: skip
@@ -110,7 +110,7 @@ def _headline(case: CaseFile, difference: Estimate, told: bool) -> str:
         return f"Not distinguishable from nothing: between {_signed(case, difference.low)} and {_signed(case, difference.high)}."
     up, down = ("slower", "faster") if _unit(case) == "days" else ("more within the promise", "fewer within the promise")
     word = up if difference.estimate > 0 else down
-    return f"{_amount(case, difference.estimate)} {word} ({_amount(case, low)} to {_amount(case, high)})."
+    return f"{_amount(case, difference.estimate)} {word} ({_amount(case, low).split()[0]} to {_amount(case, high).split()[0]})."
 
 
 def _signed(case: CaseFile, value: float) -> str:
@@ -146,15 +146,15 @@ def _numbers(
 ) -> Iterator[Told]:
     n = len(effect.futures)
     how = f"Mean over {n} simulated futures, the same for both: only the change differs."
-    yield Told("Live, as the case is", in_unit(case, means[0]), how)
-    yield Told("Live, with the change", in_unit(case, means[1]), how)
+    yield Told("Live, unchanged", in_unit(case, means[0]), how)
+    yield Told("Live, changed", in_unit(case, means[1]), how)
     yield Told(
         "Difference", "0" if difference.estimate == 0 else _signed(case, difference.estimate),
         f"Mean of the differences future by future; 9 of 10 such ranges hold the true one: {_signed(case, difference.low)} to {_signed(case, difference.high)}.",
     )  # fmt: skip
     first, second = (wilson(sum(k), len(k)) for k in kept)
     yield Told(
-        "Chance with the change", per_cent(second.estimate),
+        "Chance, changed", per_cent(second.estimate),
         f"Share of the {n} futures in which the promise is kept, between {per_cent(second.low)} and {per_cent(second.high)}; without the change "
         f"{per_cent(first.estimate)}. An answer takes {DECISION_DRAWS} futures.",
     )  # fmt: skip

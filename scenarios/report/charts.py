@@ -70,13 +70,14 @@ def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_nam
     import altair as alt
 
     parts = list(dict.fromkeys(part for _, part, _ in rows))
+    longest = max([sum(days for name, _, days in rows if name == bar) for bar in {bar for bar, _, _ in rows}] + [line or 0.0])
     data = alt.Data(values=[{"bar": bar, "part": part, "days": days, "order": parts.index(part)} for bar, part, days in rows])
     chart: Any = (
         alt.Chart(data)
-        .mark_bar(size=26)
+        .mark_bar()
         .encode(
             y=alt.Y("bar:N", sort=list(dict.fromkeys(bar for bar, _, _ in rows)), title=None),
-            x=alt.X("days:Q", title="days a case", stack="zero"),
+            x=alt.X("days:Q", title="days a case", stack="zero", scale=alt.Scale(domain=[0, 1.02 * longest], nice=False)),
             color=alt.Color(
                 "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=170)
             ),

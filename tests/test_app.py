@@ -1,0 +1,125 @@
+"""The app without a browser: every page as its visitor sees and uses it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from scenarios.cli import app_command
+from scenarios.cli.main import app as command_line
+from scenarios.files import load
+from scenarios.what_ifs import toml_of
+from tests.app_testing import FORBIDDEN, MAIN, opened, settled, texts
+
+ROOT = Path(__file__).parent.parent
+CASE = "travel_declarations"
+
+
+@pytest.fixture(autouse=True)
+def _case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A case without queues, so that 200 futures take a moment."""
+    monkeypatch.setenv("PILOTPROOF_CASE", CASE)
+
+
+def control(at: AppTest, label: str) -> Any:
+    return next(s for s in at.slider if s.label.startswith(label))
+
+
+def test_the_answer_of_the_page_is_that_of_the_command_line() -> None:
+    at = opened()
+    told = {metric.label: metric.value for metric in at.metric}
+    done = CliRunner().invoke(command_line, ["verdict", CASE, "--json"])
+    verdict = json.loads(done.stdout)
+    assert f"{100 * verdict['probability_low']:.0f} and {100 * verdict['probability_high']:.0f} in 100" in texts(at)
+    live = verdict["arms"]["production"]["mean_cycle_time_days"]["estimate"]
+    assert told["Live"] == f"{live:.1f} d"
+
+
+@pytest.mark.parametrize("page", ["answer", "what_if"])
+def test_no_code_word_is_on_a_page(page: str) -> None:
+    found = texts(opened(page)).lower()
+    assert [word for word in FORBIDDEN if word in found] == []
+
+
+def test_a_moved_control_shows_the_difference_and_is_kept_while_other_pages_are_looked_at() -> None:
+    at = opened("what_if")
+    assert "Nothing is changed yet" in texts(at)
+    control(at, "Accuracy, live").set_value(95.0).run()
+    settled(at)
+    before = texts(at)
+    assert "The chance that the promise is kept" in before
+    at.switch_page("answer.py").run()
+    settled(at)
+    at.switch_page("what_if.py").run()
+    settled(at)
+    assert control(at, "Accuracy, live").value == 95.0
+    assert texts(at) == before
+
+
+def test_the_difference_on_the_page_is_that_of_compare_on_the_saved_file(tmp_path: Path) -> None:
+    at = opened("what_if")
+    control(at, "Accuracy, live").set_value(95.0).run()
+    settled(at)
+    at.text_input[0].input("Better")
+    next(b for b in at.button if b.label == "Save").click().run()
+    settled(at)
+    file = tmp_path / "better.toml"
+    file.write_text(_download(at), encoding="utf-8")
+    assert tomllib.loads(file.read_text())["what_if_of"] == CASE
+    done = CliRunner().invoke(command_line, ["compare", CASE, str(file), "--draws", "200", "--seed", "7", "--json"])
+    row = json.loads(done.stdout)["figures"]["mean_cycle_time_days"]
+    shown = next(m.value for m in at.metric if m.label == "Difference")
+    assert shown.replace("−", "-").replace("+", "").split()[0] == f"{row['difference']:.2f}"
+
+
+def _download(at: AppTest) -> str:
+    loaded = load(CASE)
+    return toml_of(at.session_state[f"saved {loaded.hash}"]["Better"], CASE, loaded.hash)
+
+
+def test_a_link_restores_the_same_numbers_in_a_fresh_browser() -> None:
+    at = opened("what_if")
+    control(at, "Accuracy, live").set_value(95.0).run()
+    settled(at)
+    at.session_state["link open"] = True
+    at.run()
+    settled(at)
+    link = next(c.value for c in at.code if "?s=" in c.value)
+    numbers = [m.value for m in at.metric]
+    fresh = AppTest.from_file(MAIN, default_timeout=60)
+    fresh.query_params["s"] = parse_qs(urlsplit(link).query)["s"][0]
+    fresh.run()
+    settled(fresh)
+    fresh.switch_page("what_if.py").run()
+    settled(fresh)
+    assert control(fresh, "Accuracy, live").value == 95.0
+    assert [m.value for m in fresh.metric] == numbers
+
+
+@pytest.mark.parametrize("text", ["", "x" * 20_000, "eJwDAAAAAAE", "../../etc/passwd", "%00"])
+def test_a_bad_link_ends_in_a_plain_message(text: str) -> None:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.query_params["s"] = text
+    at.run()
+    assert not at.exception
+    assert any("link could not be used" in w.value for w in at.warning)
+
+
+def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:
+    mine = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert mine == tomllib.loads((ROOT / "app_pages" / "config.toml").read_text())
+    flags = app_command.settings(ROOT / "app_pages" / "config.toml")
+    assert flags["server.maxUploadSize"] == "100"
+    assert flags["browser.gatherUsageStats"] == "false"
+
+
+def test_an_unknown_case_is_told_before_a_server_starts() -> None:
+    done = CliRunner().invoke(command_line, ["app", "no_such_case"])
+    assert done.exit_code != 0

@@ -1,0 +1,274 @@
+"""What-ifs: changes of the time after go-live, as files, as settings of controls, and in paired futures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.parameters import sample
+from models.schema import WhatIf
+from models.what_if import THRESHOLD
+from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
+from scenarios.pages.what_if import curve_finding, effect_page
+from scenarios.pages.what_if_controls import changes_of, controls_of
+from scenarios.problems import CaseError
+from scenarios.report import compare_report
+from scenarios.study import Means
+from scenarios.study.accuracy_curve import LEVELS, curves
+from scenarios.study.ai_level import level
+from scenarios.study.penalties import live_accuracy
+from scenarios.study.what_if import effects, growing
+from scenarios.what_ifs import LinkError, State, decoded, encoded, toml_of
+from tests import tiny
+
+SEED = 7
+EXAMPLE = "invoice_processing"
+
+
+def tried(loaded: LoadedCase, **changes: Any) -> LoadedCase:
+    named = {path.replace("__", "."): change for path, change in changes.items()}
+    return with_what_if(loaded, WhatIf.model_validate({"changes": named}))
+
+
+def test_today_is_not_touched_and_everything_else_keeps_its_random_numbers() -> None:
+    loaded = load(EXAMPLE)
+    moved = tried(loaded, teams__reviewers__headcount={"add": 2}, steps__review__catch={"logit": 1.0})
+    before, after = (sample(case.case, SEED, range(20)) for case in (loaded, moved))
+    for path, arms in before.values.items():
+        assert np.array_equal(arms["as_is"], after.values[path]["as_is"])
+        if path not in moved.case.what_if.changes:  # type: ignore[union-attr]
+            assert all(np.array_equal(arms[arm], after.values[path][arm]) for arm in arms)
+    heads = "teams.reviewers.headcount"  # its cause is the organisation: as in the pilot it stays
+    assert np.array_equal(after.values[heads]["production"], before.values[heads]["production"] + 2)
+    assert np.array_equal(after.values[heads]["pilot"], before.values[heads]["pilot"])
+    odds = [d.values["steps.review.catch"]["production"] for d in (before, after)]
+    assert np.allclose(*(np.log(x / (1 - x)) + shift for x, shift in zip(odds, (1.0, 0.0), strict=True)))
+
+
+def test_a_case_without_a_what_if_keeps_its_hash_and_one_with_it_solves_today_under_the_same() -> None:
+    loaded = load(EXAMPLE)
+    moved = tried(loaded, teams__reviewers__headcount={"add": 1})
+    assert with_what_if(moved, None).hash == loaded.hash == moved.today != moved.hash
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "code"),
+    [
+        ("steps.nowhere.catch", {"add": 1.0}, "E104"),
+        ("types.non_po.share", {"times": 2.0}, "E213"),
+        ("baseline.observed", {"add": 1.0}, "E213"),
+        ("arrivals.per_month", {"times": 2.0}, "E213"),
+        ("teams.reviewers.headcount", {"add": -5.0}, "E213"),
+        ("teams.reviewers.headcount", {"logit": 1.0}, "E103"),
+        ("steps.review.catch", {"set": "30 min"}, "E307"),
+        ("steps.review.catch", {"set": 1.2}, "E307"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_with_its_place(path: str, change: dict[str, Any], code: str) -> None:
+    with pytest.raises(CaseError) as error:
+        tried(load(EXAMPLE), **{path: change})
+    (problem,) = error.value.problems
+    assert (problem.code, problem.place) == (code, f"what_if.changes.{path}")
+
+
+def test_a_change_says_exactly_one_thing() -> None:
+    for change in ({}, {"add": 1.0, "times": 2.0}, {"times": -1.0}, {"add": float("nan")}):
+        with pytest.raises(ValueError, match=r"exactly one|greater than|finite"):
+            WhatIf.model_validate({"changes": {"steps.review.catch": change}})
+
+
+# -- the level of the AI
+
+
+def test_the_level_is_that_of_the_model_and_its_inverses_reach_their_goals() -> None:
+    loaded = load(EXAMPLE)
+    found = level(loaded.case)
+    assert found is not None
+    assert found.accuracy() == pytest.approx(live_accuracy(loaded.case, SEED), abs=1e-12)
+    for goal in (0.6, 0.9, 0.97):
+        moved = tried(loaded, steps__send_to_ai__shift={"add": found.shift_to(goal)})
+        assert live_accuracy(moved.case, SEED) == pytest.approx(goal, abs=1e-9)
+        again = level(tried(loaded, **{f"steps.send_to_ai.{THRESHOLD}": {"add": found.threshold_to(goal)}}).case)
+        assert again is not None
+        assert again.accepted() == pytest.approx(goal, abs=1e-9)
+        one = level(tried(loaded, **{"steps.send_to_ai.type_shift.non_po": {"add": found.shift_of_type_to("non_po", goal)}}).case)
+        assert one is not None
+        assert one.accuracy_of("non_po") == pytest.approx(goal, abs=1e-9)
+        assert one.accuracy_of("po_standard") == pytest.approx(found.accuracy_of("po_standard"), abs=1e-12)
+    assert found.accuracy(found.shift_to(1.0)) > 1 - 1e-6
+
+
+def test_a_lower_threshold_accepts_more_of_the_right_and_of_the_wrong_ones() -> None:
+    loaded = load(EXAMPLE)
+    found = [level(tried(loaded, **{f"steps.send_to_ai.{THRESHOLD}": {"add": by}}).case) for by in (-0.5, 0.0, 0.5)]
+    shares = [(f.right, f.wrong) for f in found if f is not None]
+    assert shares == sorted(shares)
+    assert shares[0][1] < shares[1][1] < shares[2][1]
+
+
+# -- controls
+
+
+@pytest.mark.parametrize("name", ["invoice_processing", "claims_intake", "travel_declarations"])
+def test_every_control_of_the_shipped_scenarios_can_go_to_both_ends(name: str) -> None:
+    loaded = load(name)
+    controls = controls_of(loaded.case)
+    assert len({c.id for c in controls}) == len(controls)
+    assert all(c.low <= c.now <= c.high for c in controls)
+    assert changes_of(loaded.case, {c.id: c.now for c in controls}) == {}
+    for end in ("low", "high"):
+        changes = changes_of(loaded.case, {c.id: getattr(c, end) for c in controls})
+        assert with_what_if(loaded, WhatIf(changes=changes)).case.what_if is not None
+
+
+def test_controls_offer_accuracy_threshold_scope_review_approvals_systems_support_and_staff() -> None:
+    controls = controls_of(load(EXAMPLE).case)
+    assert {c.group for c in controls} == {"AI", "Scope", "Review", "People", "Approvals and waits", "Systems"}
+    ids = {c.id for c in controls}
+    assert {
+        "accuracy",
+        "accepted",
+        "accuracy non_po",
+        "type po_complex",
+        "steps.review.catch",
+        "team reviewers",
+        "support exceptions 1",
+    } <= ids
+
+
+@pytest.mark.parametrize(
+    "settings", [{"nothing": 1.0}, {"accuracy": 101.0}, {"accuracy": float("nan")}, {"team reviewers": -3.0}]
+)
+def test_settings_that_cannot_be_are_named(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"no control|outside"):
+        changes_of(load(EXAMPLE).case, settings)
+
+
+# -- effects
+
+
+@pytest.fixture(scope="module")
+def small() -> LoadedCase:
+    """A hundred cases a day; what the AI does not accept, a team works on for an hour each."""
+    case = tiny.tiny(
+        tiny.ai(manual="work", referred="work", shift={"mean": -0.5, "sd": 0.3}), tiny.work(service="1 h"), teams={"team": tiny.team(4)},
+        arrivals={"per_working_day": 70, "calendar": "always"},
+    )  # fmt: skip
+    return LoadedCase(case, "tiny", hash_of(case))
+
+
+def test_an_effect_is_that_of_compare_for_the_same_futures_and_grows_from_few(small: LoadedCase, tmp_path: Path) -> None:
+    moved = tried(small, **{"steps.ai.shift": {"add": 2.0}})
+    seen = list(effects(small, moved, 12, SEED, Means()))
+    assert [len(e.futures) for e in seen] == [5, 10, 12]
+    compared = compare_report.compare(small, moved, "production", 0, SEED, draws=12)
+    row = next(r for r in compared.rows if r.name == "mean_cycle_time_days")
+    page = effect_page(seen[-1], "accuracy")
+    assert page.difference == row.difference.difference
+    assert compared.chance is not None
+    assert (page.chance_before, page.chance_after) == (compared.chance.first.estimate, compared.chance.second.estimate)
+    assert page.before == pytest.approx(row.first, abs=1e-12)
+
+
+def test_what_is_known_of_the_base_case_is_taken_from_there(small: LoadedCase) -> None:
+    moved = tried(small, **{"steps.ai.shift": {"add": 2.0}})
+    plain = list(effects(small, moved, 6, SEED, Means()))[-1]
+    from scenarios.study import VERDICT, collect
+
+    known = collect(small.case, VERDICT, 6, SEED).results
+    taken = list(effects(small, moved, 6, SEED, Means(), lambda: known))[-1]
+    assert [o.figures for o in taken.before] == [o.figures for o in plain.before]
+    assert effect_page(taken, "x").headline == effect_page(plain, "x").headline
+
+
+def test_a_change_without_effect_says_so(small: LoadedCase) -> None:
+    same = tried(small, **{"steps.ai.shift": {"add": 0.0}})
+    page = effect_page(list(effects(small, same, 5, SEED, Means()))[-1], "nothing")
+    assert not page.told
+    assert page.headline == "This changes nothing: no simulated case comes out otherwise."
+
+
+def test_leaving_all_types_to_people_is_today_after_go_live(small: LoadedCase) -> None:
+    left = tried(small, **{f"steps.ai.left_out.{name}": {"set": 1.0} for name in small.case.types})
+    effect = list(effects(small, left, 5, SEED, Means()))[-1]
+    assert all(o.figures["ai_share"] == 0 for o in effect.after)
+    assert all(o.figures["ai_share"] > 0 for o in effect.before)
+
+
+def test_more_futures_each_time_and_the_last_one_exact() -> None:
+    assert list(growing(200)) == [5, 10, 20, 40, 80, 120, 160, 200]
+    assert list(growing(7)) == [5, 7]
+    assert list(growing(3)) == [3]
+
+
+def test_the_curve_rises_to_an_ai_that_is_always_right_and_says_what_reaches_the_promise(small: LoadedCase) -> None:
+    curve = next(curves(small, SEED, Means()))
+    assert tuple(p.accuracy for p in curve.points) == LEVELS
+    values = [p.result.estimate for p in curve.points]
+    assert values[0] > values[-1]
+    level_days = 0.001
+    hopeless = changed(
+        small, {"target": {**small.case.target.model_dump(mode="json", exclude_unset=True), "level": f"{level_days} d"}}
+    )
+    assert curve_finding(curve, hopeless.case).startswith("No accuracy reaches")
+    easy = changed(small, {"target": {**small.case.target.model_dump(mode="json", exclude_unset=True), "level": "300 d"}})
+    assert curve_finding(curve, easy.case).startswith("Any accuracy from 50 %")
+
+
+# -- files and links
+
+
+def test_a_file_is_read_back_as_the_same_case(tmp_path: Path) -> None:
+    loaded = load(EXAMPLE)
+    changes = changes_of(loaded.case, {"accuracy": 91.5, "team reviewers": 2.0, "type non_po_large": 0.0})
+    what_if = WhatIf(title='a "quoted" = name', changes=changes)
+    file = tmp_path / "better.toml"
+    file.write_text(toml_of(what_if, EXAMPLE, loaded.hash), encoding="utf-8")
+    again = load(str(file))
+    assert again.hash == with_what_if(loaded, what_if).hash
+    assert again.case.what_if == what_if
+    assert not again.case_changed
+    file.write_text(toml_of(what_if, EXAMPLE, "000000000000"), encoding="utf-8")
+    assert load(str(file)).case_changed
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('schema_version = 1\nwhat_if_of = "nowhere"\n[changes]\n"steps.review.catch" = { add = 0.1 }', "E100"),
+        ('schema_version = 1\nwhat_if_of = "invoice_processing"\nchanges = {}', ""),
+        ('schema_version = 1\nwhat_if_of = "invoice_processing"\n[changes]\n"steps.review.catch" = { plus = 0.1 }', ""),
+        ('schema_version = 2\nwhat_if_of = "invoice_processing"\n[changes]\n"steps.review.catch" = { add = 0.1 }', ""),
+    ],
+)
+def test_a_bad_file_gets_one_plain_message(text: str, code: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(CaseError) as error:
+        load(str(file))
+    assert error.value.problems[0].code.startswith(code or "E")
+
+
+def test_a_link_gives_back_what_it_was_made_of() -> None:
+    state = State(EXAMPLE, "1a2dc45a2fc4", "0.1.0", {"accuracy": 91.5}, {"owner": "Ünal", "given": []}, "my_case", "t")
+    assert decoded(encoded(state)) == state
+
+
+@given(st.text(max_size=200))
+def test_a_damaged_link_ends_in_a_plain_message(text: str) -> None:
+    with pytest.raises(LinkError, match="link"):
+        decoded(text)
+
+
+def test_a_link_that_unpacks_to_too_much_is_refused() -> None:
+    import base64
+    import zlib
+
+    bomb = base64.urlsafe_b64encode(zlib.compress(b'{"v":1,"c":"' + b"a" * 3_000_000 + b'"}', 9)).decode()
+    with pytest.raises(LinkError, match=r"more than any|longer than any"):
+        decoded(bomb)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from html import escape
 
 import streamlit as st
 
@@ -60,10 +59,10 @@ def draw(page: AnswerPage, loaded: LoadedCase) -> None:
     for sentence in page.unlocated:
         st.markdown(plain(sentence))
     if page.actions:
-        st.subheader("What to do next", anchor=False)
+        st.header("What to do next", anchor=False)
         st.markdown("\n".join(f"{i}. {plain(a)}" for i, a in enumerate(page.actions, 1)))
     if page.rows:
-        st.subheader("Today, as in the pilot, live", anchor=False)
+        st.header("Today, as in the pilot, live", anchor=False)
         parts.table(
             {"": r.label, "today": r.today, "as in the pilot": r.pilot, "live": r.live, "9 of 10 futures, live": r.range}
             for r in page.rows
@@ -81,7 +80,7 @@ def headline(page: AnswerPage) -> None:
     """The chance as a large number, its range, and the verdict in words."""
     with st.container(border=True):
         if page.chance is not None:
-            st.html(f'<div style="font-size:3.2rem;line-height:1.1;font-weight:600">{escape(page.chance.value)}</div>')
+            parts.large(page.chance.value, 3.2)
             st.markdown(f"{plain(page.chance.label.lower())}, {plain(page.between)}", help=plain(page.chance.how))
         colour = {"kept": "green", "not_kept": "red", "open": "orange", "nothing": "gray"}[page.tone]
         st.markdown(f":{colour}[**{plain(page.verdict)}.**] {plain(page.sentence)}")

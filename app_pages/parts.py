@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,11 @@ SIGNS = r"\`*_{}[]()<>#+-.!|~$:"
 def plain(text: Any) -> str:
     """Text of users for Markdown: nothing in it is read as a sign."""
     return "".join(f"\\{c}" if c in SIGNS else c for c in str(text)).replace("\n", " ")
+
+
+def large(text: str, rem: float) -> None:
+    """Text that is no heading, in a size that stands out."""
+    st.html(f'<div style="font-size:{rem}rem;line-height:1.15;font-weight:600">{escape(text)}</div>')
 
 
 def polling(look: Look) -> float | None:
@@ -56,7 +62,7 @@ def chart(drawing: Any, title: str, described: str, rows: Sequence[Mapping[str, 
 def trust(checks: Sequence[Check], rests_on: Sequence[Told], basis: str) -> None:
     """The card beside every answer."""
     with st.container(border=True):
-        st.subheader("Can I trust this?", anchor=False)
+        st.header("Can I trust this?", anchor=False)
         for check in checks:
             mark = {True: ":material/check:", False: ":material/close:", None: ":material/info:"}[check.passed]
             st.markdown(f"{mark} {plain(check.words)}", help=plain(check.how))

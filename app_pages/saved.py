@@ -75,7 +75,7 @@ def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
     known = all_of(loaded)
     if not known:
         return
-    st.subheader("Saved what-ifs side by side", anchor=False)
+    st.header("Saved what-ifs side by side", anchor=False)
     waiting = any(look is None or look.state in UNFINISHED for look in _looks(loaded, known, effect_of).values())
     st.fragment(_table, run_every=parts.POLL_SECONDS if waiting else None)(loaded, known, effect_of, waiting)
     for title, what_if in list(known.items()):

@@ -185,7 +185,7 @@ def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, polling: bool) -
     look = jobs().look(key)
     if polling and look.state not in UNFINISHED:
         st.rerun()
-    st.subheader(plain(tried.words), anchor=False)
+    st.header(plain(tried.words), anchor=False)
     if look.state == "failed":
         parts.failed(look)
     elif look.answer is None:
@@ -210,7 +210,7 @@ def first_estimate(_base: LoadedCase, _tried: LoadedCase, base_hash: str, tried_
 def effect_drawn(page: EffectPage) -> None:
     """The difference, then the level, then where it comes from."""
     with st.container(border=True):
-        st.markdown(f"#### {plain(page.headline)}")
+        parts.large(page.headline, 1.4)
         st.markdown(plain(page.chance))
         st.markdown(plain(page.still))
     parts.metrics(page.numbers)

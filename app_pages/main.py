@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,11 +16,20 @@ from app_pages.parts import plain  # noqa: E402
 from app_pages.session import remember  # noqa: E402
 
 HERE = Path(__file__).parent
+LOGIN_VARIABLE = "PILOTPROOF_LOGIN"
 
 
 def page(name: str, title: str, icon: str, purpose: str, default: bool = False) -> Page:
     """One page of the app."""
     return st.Page(HERE / f"{name}.py", title=title, icon=icon, default=default, help=purpose)
+
+
+def require_login() -> None:
+    """Shows nothing but the way in, where the operator asks for a login."""
+    if os.environ.get(LOGIN_VARIABLE) == "required" and not getattr(st.user, "is_logged_in", False):
+        st.title("pilotproof", anchor=False)
+        st.button("Log in", on_click=st.login, type="primary")
+        st.stop()
 
 
 def main() -> None:
@@ -32,6 +42,7 @@ def main() -> None:
         page("what_if", "What if", ":material/tune:", "Change a number and see what it is worth."),
         page("evidence", "Evidence", ":material/folder_open:", "What you have measured, and what it taught."),
     ]  # fmt: skip
+    require_login()
     chosen = st.navigation(pages, position="top")
     remember(restore)
     wanted = st.session_state.pop(GO, None)

@@ -66,7 +66,7 @@ class Jobs:
     waiting: most unfinished jobs · kept: most finished ones · each: most unfinished ones of one user
     """
 
-    def __init__(self, waiting: int = 64, kept: int = 256, each: int = 4) -> None:
+    def __init__(self, waiting: int = 64, kept: int = 256, each: int = 8) -> None:
         self._limits = waiting, kept, each
         self._jobs: OrderedDict[Hashable, _Job] = OrderedDict()
         self._changed = Condition()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,9 +13,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
+from models.decisions.verdict import DECISION_DRAWS
+from models.schema import WhatIf
 from scenarios.cli import app_command
 from scenarios.cli.main import app as command_line
-from scenarios.files import load
+from scenarios.files import load, with_what_if
+from scenarios.pages.what_if import effect_page
+from scenarios.pages.what_if_controls import changes_of
+from scenarios.study import Means
+from scenarios.study.what_if import effects
 from scenarios.what_ifs import toml_of
 from tests.app_testing import FORBIDDEN, MAIN, opened, settled, texts
 
@@ -123,3 +130,32 @@ def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:
 def test_an_unknown_case_is_told_before_a_server_starts() -> None:
     done = CliRunner().invoke(command_line, ["app", "no_such_case"])
     assert done.exit_code != 0
+
+
+def test_twenty_visitors_at_once_see_each_their_own_numbers() -> None:
+    """Each moves the accuracy to a level of their own; what they see must be what that level gives, whoever else asks meanwhile."""
+    levels = [90.0 + 0.5 * i for i in range(20)]
+
+    def one(accuracy: float) -> tuple[str, list[str]]:
+        at = opened("what_if")
+        control(at, "Accuracy, live").set_value(accuracy).run()
+        settled(at, 500)
+        return texts(at), [m.value for m in at.metric]
+
+    with ThreadPoolExecutor(20) as pool:
+        seen = list(pool.map(one, levels))
+    loaded = load(CASE)
+    for accuracy, (page, numbers) in zip(levels, seen, strict=True):
+        tried = with_what_if(loaded, WhatIf(changes=changes_of(loaded.case, {"accuracy": accuracy})))
+        effect = list(effects(loaded, tried, DECISION_DRAWS, 7, Means()))[-1]
+        assert f"→ {accuracy:g} %" in page
+        assert numbers == [told.value for told in effect_page(effect, "").numbers]
+    assert len({tuple(numbers) for _, numbers in seen}) > 10
+
+
+def test_where_a_login_is_required_nothing_is_shown_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTPROOF_LOGIN", "required")
+    at = AppTest.from_file(MAIN, default_timeout=60).run()
+    assert not at.exception
+    assert [b.label for b in at.button] == ["Log in"]
+    assert not at.metric

@@ -38,9 +38,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_packages_and_the_scenarios_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {t for t in tops if not t.endswith(".dist-info")} == {"simulator", "models", "scenarios", "pilotproof.py"}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {
+        "simulator",
+        "models",
+        "scenarios",
+        "app_pages",
+        "pilotproof.py",
+        "app.py",
+    }
     shipped = {p.name for p in (ROOT / "scenarios").glob("*.toml")}
-    assert shipped == {name.partition("/")[2] for name in names if name.endswith(".toml")}
+    assert shipped == {name.partition("/")[2] for name in names if name.endswith(".toml") and name.startswith("scenarios/")}
+    assert {"app_pages/config.toml", "app_pages/icon.svg", "app_pages/main.py"} <= set(names)
 
 
 @pytest.mark.slow

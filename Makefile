@@ -19,6 +19,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.pages
 
 # generated workflows compared row by row with the independent reference; make equality COUNT=10000
 COUNT ?= 1000

@@ -96,7 +96,7 @@ class Visitor:
         self.address = address
         self.context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
-        )  # type: ignore[arg-type]
+        )
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(WAIT)
         self.said: list[str] = []

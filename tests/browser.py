@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -32,7 +32,8 @@ FLAGS = [
 ]
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 WIDTHS = (1280, 390)
-SCHEMES = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 MINOR = {"empty-table-header", "presentation-role-conflict"}
 """Minor findings of the library's own grid and drop zone."""
 WAIT = 120_000
@@ -92,7 +93,7 @@ def browser() -> Iterator[Browser]:
 class Visitor:
     """One visitor with a browser profile of their own; hears what the page says to the console and asks of other hosts."""
 
-    def __init__(self, chromium: Browser, address: str, width: int = 1280, scheme: str = "light", height: int = 900) -> None:
+    def __init__(self, chromium: Browser, address: str, width: int = 1280, scheme: Scheme = "light", height: int = 900) -> None:
         self.address = address
         self.context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import SCHEMES, WIDTHS, Visitor, browser, needs_chromium, server
+from tests.browser import SCHEMES, WIDTHS, Scheme, Visitor, browser, needs_chromium, server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,7 +31,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_page_is_whole_quiet_and_within_reach(width: int, scheme: str, address: str, chromium: Browser) -> None:
+def test_every_page_is_whole_quiet_and_within_reach(width: int, scheme: Scheme, address: str, chromium: Browser) -> None:
     visitor = Visitor(chromium, address, width, scheme)
     visitor.opens()
     for title in PAGES:

@@ -37,6 +37,29 @@ With `extends = "invoice_processing"` (a shipped name, or a file beside this one
 by key; a table that states a value replaces the whole value; lists are replaced, except `steps`: a step with a known `id` changes
 that step, a new one also says `after = "entry"`. Everything taken over counts as a guess and says from where (`inherited`).
 `pilotproof scenario new my_case.toml --extends` writes such a file, `pilotproof scenario diff A B` shows what differs.
+
+## A what-if of a case
+
+A what-if changes numbers of the time after go-live and nothing else: today stays as it is, and what is uncertain stays uncertain, because
+every drawn value is moved by the same rule. The page *What if* of the app writes such files; every command takes one as the case, and
+`pilotproof compare invoice_processing faster.toml --draws 200` tells what it is worth.
+
+```toml
+schema_version = 1
+what_if_of = "invoice_processing"        # a shipped name, a file, or a case folder (with what its evidence taught)
+title = "One more reviewer, a better AI"
+
+[changes]
+"teams.reviewers.headcount" = {{ add = 1 }}              # people
+"steps.send_to_ai.shift" = {{ add = 0.9 }}               # accuracy live, on the logit scale
+"steps.send_to_ai.threshold" = {{ add = -0.3 }}          # accept less: standard deviations of the score
+"steps.send_to_ai.left_out.non_po_large" = {{ set = 1 }} # this type stays with people
+"steps.approve.levels.1.response.median" = {{ times = 0.5 }}
+```
+
+Beside the parameters of the case an AI step has three places that only a what-if knows: `threshold`, `left_out.TYPE` and `type_shift.TYPE` (accuracy of
+one type). A parameter with a cause changes live; one without changes after go-live in every world. What today has too (types, arrivals, the
+baseline) belongs to another case.
 """
 UNCERTAIN = """\
 ```toml
@@ -63,7 +86,7 @@ SECTIONS: dict[str, tuple[type[schema.Strict], ...]] = {
     TOP: (
         schema.CaseFile, schema.Target, schema.Baseline, schema.Place, schema.RunSpec, schema.MoneySpec, schema.CalendarSpec,
         schema.CaseType, schema.ArrivalsSpec, schema.Team, schema.TeamShift, schema.HeadcountChange, schema.AbsenceSpec, schema.System,
-        schema.OutageSpec, schema.GoLiveOption,
+        schema.OutageSpec, schema.GoLiveOption, schema.WhatIf, schema.Change,
     ),
     NUMBERS: (schema.Parameter, schema.ShareByType),
     LAWS: (
@@ -84,7 +107,8 @@ HEADINGS: dict[type[schema.Strict], str] = {
     schema.CaseFile: "The top level", schema.Target: "[target]", schema.Baseline: "[baseline]", schema.Place: "[baseline.places.STEP]",
     schema.RunSpec: "[run]", schema.MoneySpec: "[money]", schema.CalendarSpec: "[calendars.NAME]", schema.CaseType: "[types.NAME]",
     schema.ArrivalsSpec: "[arrivals]", schema.Team: "[teams.NAME]", schema.TeamShift: "shift", schema.HeadcountChange: "change",
-    schema.AbsenceSpec: "absence", schema.System: "[systems.NAME]", schema.OutageSpec: "outage", schema.GoLiveOption: "[options.NAME]", schema.Parameter: "number, duration, share, amount",
+    schema.AbsenceSpec: "absence", schema.System: "[systems.NAME]", schema.OutageSpec: "outage", schema.GoLiveOption: "[options.NAME]",
+    schema.WhatIf: "[what_if]", schema.Change: "[what_if.changes]", schema.Parameter: "number, duration, share, amount",
     schema.ShareByType: "share by type", schema.Time: "time", schema.StepBase: "Every step",
 }  # fmt: skip
 PLAIN = {

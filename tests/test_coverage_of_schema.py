@@ -13,6 +13,9 @@ from scenarios.catalogue import shipped_names
 from scenarios.files import load
 
 NOT_SHIPPED = {
+    ("CaseFile", "what_if"): "a shipped scenario is a case, not a trial; tests/test_what_if.py",
+    **{("WhatIf", field): "as above" for field in ("title", "changes")},
+    **{("Change", field): "as above" for field in ("set", "add", "times", "logit")},
     ("CaseFile", "extends"): "shipped scenarios stand alone; tests of their own",
     ("Parameter", "inherited"): "written by `extends`, never by hand",
     ("Empirical", "inherited"): "written by `extends`, never by hand",

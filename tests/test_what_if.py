@@ -272,3 +272,13 @@ def test_a_link_that_unpacks_to_too_much_is_refused() -> None:
     bomb = base64.urlsafe_b64encode(zlib.compress(b'{"v":1,"c":"' + b"a" * 3_000_000 + b'"}', 9)).decode()
     with pytest.raises(LinkError, match=r"more than any|longer than any"):
         decoded(bomb)
+
+
+def test_the_example_of_the_reference_is_a_what_if(tmp_path: Path) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "scenario-reference.md").read_text(encoding="utf-8")
+    start = text.index("```toml", text.index("## A what-if of a case")) + len("```toml\n")
+    file = tmp_path / "example.toml"
+    file.write_text(text[start : text.index("```", start)], encoding="utf-8")
+    found = load(str(file)).case.what_if
+    assert found is not None
+    assert len(found.changes) == 5

@@ -104,13 +104,24 @@ def predictive_section(posterior: PosteriorDraws) -> Section | None:
     return Section("predictive", title, sentences, table)
 
 
+def those_that_move(found: Moves) -> list[Move]:
+    """The numbers that move the chance by a point or more, the largest first."""
+    return [m for m in found.moves if m.largest(found.chance) >= ONE_POINT]
+
+
+def moves_title(found: Moves) -> str:
+    """The finding in one line."""
+    large = len(those_that_move(found))
+    rest = len(found.moves) - large
+    if not large:
+        return f"None of the {len(found.moves)} numbers alone moves the chance by a point"
+    return f"Answer these {large} first; each of the other {rest} moves the chance by less than one point"
+
+
 def moves_section(found: Moves, label: str) -> Section:
     """What to measure next: the numbers that move the chance, one at a time."""
-    large = [m for m in found.moves if m.largest(found.chance) >= ONE_POINT]
-    rest = len(found.moves) - len(large)
-    title = f"Answer these {len(large)} first; each of the other {rest} moves the chance by less than one point" if large else (
-        f"None of the {len(found.moves)} numbers alone moves the chance by a point"
-    )  # fmt: skip
+    large = those_that_move(found)
+    title = moves_title(found)
     unit = "share" if found.case.target.statistic == "share_within" else "days"
     table = TableOf(
         ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from", "parameter"),

@@ -142,7 +142,7 @@ def moves_section(found: Moves, label: str) -> Section:
 
 
 def _ends(move: Move) -> tuple[str, ...]:
-    return _outcome(move, 0), _outcome(move, 1), f"{move.chance[0]:.0%}", f"{move.chance[1]:.0%}", _from(move), move.path
+    return _outcome(move, 0), _outcome(move, 1), f"{move.chance[0]:.0%}", f"{move.chance[1]:.0%}", range_from(move), move.path
 
 
 def _outcome(move: Move, side: int) -> str:
@@ -150,7 +150,8 @@ def _outcome(move: Move, side: int) -> str:
     return "today not reproduced" if value is None else f"{value:.2f}"
 
 
-def _from(move: Move) -> str:
+def range_from(move: Move) -> str:
+    """Where the range of a number comes from, in words."""
     return {"guess": "a guess", "elicited": "somebody's view", "benchmark": "a benchmark", "measured": "your data"}[
         move.source
     ] + ("" if move.stated else ", no range")

@@ -28,7 +28,7 @@ from app_pages.session import (
 from app_pages.start_fields import State, begin, open_question, state
 from app_pages.verdict_work import ask_verdict
 from scenarios.case_archive import archive, unpacked
-from scenarios.catalogue import DEFAULT, shipped_names
+from scenarios.catalogue import DEFAULT
 from scenarios.files import LoadedCase, find, read_toml, resolved
 from scenarios.interview import store
 from scenarios.interview.questions import QUESTIONS
@@ -42,9 +42,9 @@ from scenarios.report.verdict_text import gate_reason
 
 OWN, EXAMPLE, SAVED = "own", "example", "saved"
 WAYS = {
-    OWN: ("Make my own case", "Eight questions, about ten minutes; what you do not know stays open."),
-    EXAMPLE: ("Look at an example", "A whole case, made of published figures and guesses."),
-    SAVED: ("Open a saved case", "The zip file that this page gave you."),
+    OWN: ("Make my own case", "Eight questions, ten minutes."),
+    EXAMPLE: ("Look at an example", "Published figures and guesses."),
+    SAVED: ("Open a saved case", "The zip file of your case."),
 }
 
 
@@ -57,7 +57,12 @@ def page() -> None:
         "What do you want to do?", names, format_func=lambda name: WAYS[name][0], captions=[WAYS[name][1] for name in names],
         key="start way", persist_state="session", horizontal=True,
     )  # fmt: skip
-    {OWN: own_case, EXAMPLE: example_cases, SAVED: saved_case}[way]()
+    if way == EXAMPLE:
+        example_cases()
+    elif way == SAVED:
+        saved_case()
+    else:
+        own_case()
 
 
 # -- whose answers stand in the fields
@@ -252,7 +257,7 @@ def _beside(place: str, stamp: tuple[tuple[int, int], ...]) -> tuple[dict[str, s
     if path.is_dir():
         return held(resolved(path / "case.toml"), copied=False), type_labels(store.start_of(path).data)
     data = resolved(path)
-    return held(data, copied=path.stem in shipped_names()), type_labels(data)
+    return held(data, copied=path.parent == find(DEFAULT).parent), type_labels(data)
 
 
 def keep(known: State, folder: Path | None, found: Usable) -> None:
@@ -272,11 +277,8 @@ def keep(known: State, folder: Path | None, found: Usable) -> None:
 
 def show_my_answer(known: State, found: Usable, problems: Mapping[str, str], shown: tuple[QuestionShown, ...]) -> None:
     """The button, and what stands against pressing it."""
-    given = len(found.answers.given)
-    asked = sum(len(one.fields) for one in shown)
-    st.caption(
-        f"{given} of {asked} answered; all others stay as they are in the example." if given else "Nothing is answered yet."
-    )
+    given = [f"{one.number} ({one.answered} of {len(one.fields)})" for one in shown if one.answered]
+    st.caption(f"Answered in question {', '.join(given)}; all else holds as it is." if given else "Nothing is answered yet.")
     if st.button("Show my answer", type="primary", icon=":material/play_arrow:", disabled=known.job is not None):
         known.came = known.problem = None
         if problems:
@@ -356,7 +358,10 @@ def what_came(known: State) -> None:
     if known.refused:
         st.warning("Some answers do not fit together yet; see what is marked above. Nothing was changed.")
     if known.problem is not None:
-        parts.tell(known.problem) if known.problem.problems else st.error("Your answers could not be used. Nothing was changed.")
+        if known.problem.problems:
+            parts.tell(known.problem)
+        else:
+            st.error("Your answers could not be used. Nothing was changed.")
     came = known.came
     if came is None:
         return
@@ -405,11 +410,12 @@ def next_shown(loaded: LoadedCase) -> None:
     what, look = _both(loaded)
     if look.state in UNFINISHED:
         st.caption("This is worked out behind the page, in a few minutes; you can go on meanwhile.")
-        parts.progress(look, what) if look.total else st.skeleton(height=80)
+        if look.total:
+            parts.progress(look, what)
+        else:
+            st.skeleton(height=80)
     elif look.state == "failed":
-        st.markdown(plain(look.error)) if isinstance(look.error, ValueError) and not isinstance(
-            look.error, CaseError
-        ) else parts.failed(look)
+        parts.failed(look)
     elif what == "Simulated futures":
         st.markdown(plain(f"Nothing can be said about the chance yet. {gate_reason(look.answer)}"))
     else:
@@ -421,9 +427,9 @@ def draw_next(found: Matters) -> None:
     st.markdown(f"**{plain(found.title)}**", help=plain(found.how))
     answered = usable(state().typed()).answers.given
     for number, one in enumerate(found.shown, 1):
-        where = f"Question {one.asked}" if one.asked else "No question asks for it: see which table of evidence tells it."
+        where = f"Question {one.asked}" if one.asked else "No question asks for it; a table on the page Evidence may tell it."
         if one.place and tuple(one.place.split(".")) in answered:
-            where += " You answered it; a narrower range, or measuring it, would tell more."
+            where += " (You answered it: a narrower range, or measuring it, would tell more.)"
         st.markdown(f"{number}\\. **{plain(one.number)}** moves it {plain(one.moves)} ({plain(one.source)}).  \n{plain(where)}")
     rows: list[dict[str, Any]] = [dict(row) for row in found.rows]
     st.download_button(

@@ -128,14 +128,13 @@ def about_the_case(problems: Mapping[str, str]) -> None:
 
 
 def question(shown: QuestionShown, following: QuestionShown | None, types: Mapping[str, str]) -> None:
-    """One of the eight, to fold away."""
+    """One of the eight, to fold away. Its label never changes: with another one it would be another element, and typing would lose its place."""
     known, name = state(), shown.question.id
-    icon = ":material/error:" if shown.wrong else ":material/check:" if shown.answered else ":material/help:"
     key = _seeded(f"open {name}", known.opened.get(name, name == "promise"))
-    box = st.expander(shown.heading, key=key, icon=icon, on_change="rerun")
+    box = st.expander(f"{shown.number}. {shown.question.title}", key=key, on_change="rerun")
     known.opened[name] = bool(box.open)
     with box:
-        st.caption(plain(shown.question.help))
+        st.caption(plain(f"{shown.question.help} {shown.done}"))
         for one in shown.fields:
             _field(one, types)
         if following is not None:

@@ -186,10 +186,9 @@ class QuestionShown:
     wrong: int
 
     @property
-    def heading(self) -> str:
-        """Its title with how much of it is answered."""
-        done = f" · {self.answered} of {len(self.fields)} answered" if self.answered else ""
-        return f"{self.number}. {self.question.title}{done}"
+    def done(self) -> str:
+        """How much of it is answered."""
+        return f"{self.answered} of {len(self.fields)} answered."
 
 
 def sheet(typed: Typed, found: Usable, held: Mapping[str, str], refused: Mapping[str, str]) -> tuple[QuestionShown, ...]:
@@ -253,7 +252,8 @@ def held(data: Mapping[str, Any], copied: bool) -> dict[str, str]:
             value = _with_unit(about, in_force(draft, question, about))
             if value:
                 source = sources.get(draft.roles.filled(about.path)) if about.path else None
-                origin = "" if source is None else SOURCES["guess" if copied else source]
+                kind = "guess" if copied else source
+                origin = ("as in the example" if copied else "") if source is None or kind is None else SOURCES[kind]
                 found[place_of(question, about)] = f"{value}, {origin}" if origin else value
     return found
 

@@ -75,7 +75,8 @@ def matters(found: Moves) -> Matters:
 def _matter(found: Moves, move: Move, roles: Roles) -> Matter:
     place = question_of(move.path, roles)
     points = 100 * move.largest(found.chance)
-    return Matter(parameter_words(found.case, move.path), _moved(found, move), range_from(move), place, asked_in(place), points)
+    number = _says(place) if place and place != TYPES else parameter_words(found.case, move.path)
+    return Matter(number, _moved(found, move), range_from(move), place, asked_in(place), points)
 
 
 def _moved(found: Moves, move: Move) -> str:
@@ -105,13 +106,18 @@ def _row(found: Moves, move: Move) -> Mapping[str, object]:
     }  # fmt: skip
 
 
+def _says(place: str) -> str:
+    name, _, inner = place.partition(".")
+    return question_named(name).field(inner).says
+
+
 def asked_in(place: str) -> str:
     """The question of a field in words."""
     if not place:
         return ""
     name, _, inner = place.partition(".")
     question = question_named(name)
-    return f"{QUESTIONS.index(question) + 1}. {question.title} {question.field(inner).ask}"
+    return f"{QUESTIONS.index(question) + 1}: {question.field(inner).ask}"
 
 
 def question_of(path: str, roles: Roles) -> str:

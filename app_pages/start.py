@@ -111,8 +111,11 @@ def example_cases() -> None:
             ):
                 open_shipped(one.name)
                 st.switch_page("answer.py")
-    if mine(state()) is not None:
-        st.caption("Your own case stays as it is; you find it again on this page.")
+    if mine(state()) is None:
+        return
+    st.caption("Your own case stays as it is; you find it again on this page.")
+    if own_folder() is None:
+        look_at_mine_again()
 
 
 # -- a saved case
@@ -218,14 +221,20 @@ def the_case(known: State, folder: Path) -> None:
         with st.container(horizontal=True):
             if folder == own_folder():
                 st.page_link("answer.py", label="See the answer", icon=":material/fact_check:")
-            elif st.button("Look at my case again", icon=":material/fact_check:"):
-                own_again()
-                st.switch_page("answer.py")
+            else:
+                look_at_mine_again()
             download(folder)
             st.button(
                 "Begin another case", on_click=begin_another, icon=":material/restart_alt:",
                 help="Empties the fields. Your case stays open until you show the answer of another one.",
             )  # fmt: skip
+
+
+def look_at_mine_again() -> None:
+    """From an example back to the own case."""
+    if st.button("Look at my case again", icon=":material/fact_check:"):
+        own_again()
+        st.switch_page("answer.py")
 
 
 def begin_another() -> None:
@@ -373,8 +382,8 @@ def what_came(known: State) -> None:
         st.warning(plain(came.contradiction))
     if came.counted:
         st.markdown(plain(came.counted))
-    if came.problem is None:
-        st.page_link("answer.py", label="**See my answer**", icon=":material/fact_check:")
+    if came.problem is None and st.button("See my answer", type="primary", icon=":material/fact_check:"):
+        st.switch_page("answer.py")
     if came.by_hand:
         st.info(plain(came.by_hand))
     for heading, items in came.sections:

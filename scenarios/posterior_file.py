@@ -129,7 +129,7 @@ def require_harmless(path: Path, name: str) -> None:
 
     `name`: what it is called in messages. Raises CaseError (E901).
     """
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     try:
         with h5py.File(path, "r") as file:
@@ -142,7 +142,7 @@ def require_harmless(path: Path, name: str) -> None:
 
 def _harm(file: Any) -> str:
     """What is dangerous in a file; "" if nothing is."""
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     waiting, objects, numbers = [(file, 0)], 0, 0
     while waiting:

@@ -69,7 +69,10 @@ def matters(found: Moves) -> Matters:
         "Numbers that matter only together with others can be missed by this."
     )
     shown = tuple(_matter(found, move, roles) for move in chosen)
-    return Matters(moves_title(found), how, shown, tuple(_row(found, move) for move in found.moves))
+    title = moves_title(found)
+    if len(large) > SHOWN:
+        title = f"{len(large)} of {len(found.moves)} numbers move the chance by a point or more; answer these {SHOWN} first"
+    return Matters(title, how, shown, tuple(_row(found, move) for move in found.moves))
 
 
 def _matter(found: Moves, move: Move, roles: Roles) -> Matter:

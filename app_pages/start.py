@@ -42,9 +42,9 @@ from scenarios.report.verdict_text import gate_reason
 
 OWN, EXAMPLE, SAVED = "own", "example", "saved"
 WAYS = {
-    OWN: ("Make my own case", "Eight questions, ten minutes."),
-    EXAMPLE: ("Look at an example", "Published figures and guesses."),
-    SAVED: ("Open a saved case", "The zip file of your case."),
+    OWN: "Make my own case (eight questions, ten minutes)",
+    EXAMPLE: "Look at an example (published figures and guesses)",
+    SAVED: "Open a saved case (the zip file that this page gave me)",
 }
 
 
@@ -52,11 +52,7 @@ def page() -> None:
     """The three ways, and the one that was chosen."""
     st.title("Start", anchor=False)
     synchronise()
-    names = list(WAYS)
-    way = st.radio(
-        "What do you want to do?", names, format_func=lambda name: WAYS[name][0], captions=[WAYS[name][1] for name in names],
-        key="start way", persist_state="session", horizontal=True,
-    )  # fmt: skip
+    way = st.radio("What do you want to do?", list(WAYS), format_func=WAYS.__getitem__, key="start way", persist_state="session")
     if way == EXAMPLE:
         example_cases()
     elif way == SAVED:

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app_pages.parts import plain
-from scenarios.interview.answers import MAX_LETTERS, MAX_TYPES, Answers, TypeRow
+from scenarios.interview.answers import MAX_TYPES, Answers, TypeRow
 from scenarios.pages.start import (
     MAX_OWNER,
     SURE,
@@ -178,7 +178,7 @@ def _keep_sure(place: str, text: str) -> None:
 
 def _text(one: FieldShown) -> None:
     st.text_input(
-        one.about.ask, key=_seeded(one.place, one.text), help=plain(one.help), max_chars=MAX_LETTERS, on_change=_said,
+        one.about.ask, key=_seeded(one.place, one.text), help=plain(one.help), on_change=_said,
         placeholder=f"e.g. {one.about.example}" if one.about.example else "", args=(one.place, one.place, _keep_text),
     )  # fmt: skip
     if one.understood:
@@ -260,7 +260,7 @@ def _row(position: int, number: int, row: TypeRow, types: Mapping[str, str]) -> 
     def text(column: str, label: str, example: str, value: str) -> None:
         name = f"type {number} {column}"
         st.text_input(
-            label, key=_seeded(name, value), placeholder=f"e.g. {example}", max_chars=MAX_LETTERS, on_change=_keep_cell,
+            label, key=_seeded(name, value), placeholder=f"e.g. {example}", on_change=_keep_cell,
             args=(number, column),
         )  # fmt: skip
 

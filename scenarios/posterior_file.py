@@ -114,9 +114,56 @@ def read_posterior(path: Path) -> PosteriorDraws:
             return found
     except CaseError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError):
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         what = "cannot be read as a fit: it is cut off, damaged, or of another kind"
         raise CaseError(str(path), [Problem("E901", "", what, remedy)]) from None
+
+
+MAX_NUMBERS = 20_000_000
+"""In a fit of strangers; one of a large case holds a twentieth of it."""
+MAX_OBJECTS, MAX_DEPTH = 20_000, 4
+
+
+def require_harmless(path: Path, name: str) -> None:
+    """Refuses a fit of strangers that refers to other files or states more numbers than a fit holds, before any of it is read.
+
+    `name`: what it is called in messages. Raises CaseError (E901).
+    """
+    import h5py  # type: ignore[import-untyped]
+
+    try:
+        with h5py.File(path, "r") as file:
+            wrong = _harm(file)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError):
+        wrong = "cannot be read as a fit: it is cut off, damaged, or of another kind"
+    if wrong:
+        raise CaseError(name, [Problem("E901", "", wrong, "leave it out of the archive and fit the evidence again")])
+
+
+def _harm(file: Any) -> str:
+    """What is dangerous in a file; "" if nothing is."""
+    import h5py  # type: ignore[import-untyped]
+
+    waiting, objects, numbers = [(file, 0)], 0, 0
+    while waiting:
+        group, depth = waiting.pop()
+        for name in group:
+            objects += 1
+            if objects > MAX_OBJECTS or depth > MAX_DEPTH:
+                return "holds more than a fit does"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                return "refers to another place, which a fit never does"
+            found = group[name]
+            if isinstance(found, h5py.Group):
+                waiting.append((found, depth + 1))
+            elif not isinstance(found, h5py.Dataset) or found.dtype.kind != "f" or found.external or found.is_virtual:
+                return "holds something else than numbers of its own"
+            else:
+                chunk = int(np.prod(found.chunks or (0,), dtype=object))
+                numbers += max(int(found.size or 0), chunk)
+                if numbers > MAX_NUMBERS:
+                    return "states more numbers than a fit holds"
+    return ""
 
 
 def _sub_model(group: Any, name: str) -> SubModel:

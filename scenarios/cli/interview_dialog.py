@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import typer
 
 from scenarios.interview import reading
-from scenarios.interview.answers import MAX_TYPES, Answers, Given, TypeRow, read
+from scenarios.interview.answers import MAX_TYPES, Answers, Given, TypeRow, check, is_asked, lacks_sureness, with_sureness
 from scenarios.interview.questions import QUESTIONS, Field, Question
 from scenarios.interview.reading import AnswerError
 from scenarios.problems import Problem
@@ -35,7 +35,7 @@ class Dialog:
         for number, question in enumerate(QUESTIONS, 1):
             typer.echo(f"\n{number} of {len(QUESTIONS)}  {question.title}\n   {question.help}")
             for about in question.fields:
-                if self._is_asked(question, about):
+                if is_asked(self.answers, question, about):
                     self._ask(question, about)
         return self.answers
 
@@ -54,13 +54,6 @@ class Dialog:
         self.answers = Answers("" if reading.is_open(said) else said[:80], self.answers.given)
         self.keep(self.answers)
 
-    def _is_asked(self, question: Question, about: Field) -> bool:
-        if about.only_if is None:
-            return True
-        other, wanted = about.only_if
-        said = self.answers.given.get((question.id, other), "")
-        return str(read(question.field(other), said) if said else "") in wanted
-
     def _ask(self, question: Question, about: Field) -> None:
         """Asks until the answer can be used or is open."""
         old = self.answers.given.get((question.id, about.id), "")
@@ -69,7 +62,7 @@ class Dialog:
             if isinstance(given, str) and reading.is_open(given):
                 given = ""
             try:
-                self._check(question, about, given)
+                check(about, given)
             except AnswerError as error:
                 typer.echo(f"    {error}")
                 continue
@@ -77,28 +70,15 @@ class Dialog:
             self.keep(self.answers)
             return
 
-    def _check(self, question: Question, about: Field, given: Given) -> None:
-        if given:
-            if isinstance(given, str) and (len(given) > 200 or not given.isprintable()):
-                raise AnswerError("is too long, or holds characters that cannot be printed")
-            read(about, given)
-
     def _sure(self, about: Field, given: Given) -> Given:
         """A range without how sure one is gets asked for it."""
-        if about.kind != "estimate" or not isinstance(given, str) or not given:
-            return given
-        found = reading.estimate(given, about.dimension, about.single)
-        if not found.is_range or found.sure_said:
+        if not isinstance(given, str) or not lacks_sureness(about, given):
             return given
         while True:
-            said = _prompt(SURE, "80 %")
             try:
-                whole = f"{given} ({100 * reading.sure(said):g} % sure)"
-                reading.estimate(whole, about.dimension, about.single)
+                return with_sureness(about, given, _prompt(SURE, "80 %"))
             except AnswerError as error:
                 typer.echo(f"    {error}")
-                continue
-            return whole
 
     # -- types
 

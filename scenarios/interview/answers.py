@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scenarios.interview import reading
-from scenarios.interview.questions import QUESTIONS, Field, question_named
+from scenarios.interview.questions import QUESTIONS, Field, Question, question_named
 from scenarios.interview.reading import AnswerError, Estimate
 from scenarios.problems import CaseError, Problem, nearest
 
@@ -180,6 +180,43 @@ def _type_rows(value: Any) -> tuple[TypeRow, ...]:
             TypeRow(**{name: "" if reading.is_open(text := _text(cell)) else text for name, cell in {"name": "", **row}.items()})
         )
     return tuple(rows)
+
+
+# -- asking: the same in the terminal and in the app
+
+
+def is_asked(answers: Answers, question: Question, about: Field) -> bool:
+    """Whether a field has a meaning beside the other answers to its question. Raises AnswerError if those cannot be read."""
+    if about.only_if is None:
+        return True
+    other, wanted = about.only_if
+    said = answers.given.get((question.id, other), "")
+    return str(read(question.field(other), said) if said else "") in wanted
+
+
+def check(about: Field, given: Given) -> None:
+    """Whether an answer can be used; an open one can. Raises AnswerError with one plain line."""
+    if not given or (isinstance(given, str) and reading.is_open(given)):
+        return
+    cells = (given,) if isinstance(given, str) else tuple(getattr(row, column) for row in given for column in TYPE_COLUMNS)
+    if any(len(cell) > MAX_LETTERS or not cell.isprintable() for cell in cells):
+        raise AnswerError("is too long, or holds characters that cannot be printed")
+    read(about, given)
+
+
+def lacks_sureness(about: Field, given: Given) -> bool:
+    """Whether an answer is a range of which it was not said how sure one is. Raises AnswerError."""
+    if about.kind != "estimate" or not isinstance(given, str) or reading.is_open(given):
+        return False
+    found = reading.estimate(given, about.dimension, about.single)
+    return found.is_range and not found.sure_said
+
+
+def with_sureness(about: Field, given: str, said: str) -> str:
+    """A range with how sure one is of it. Raises AnswerError."""
+    whole = f"{given} ({100 * reading.sure(said):g} % sure)"
+    reading.estimate(whole, about.dimension, about.single)
+    return whole
 
 
 # -- reading

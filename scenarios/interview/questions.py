@@ -203,7 +203,7 @@ FILES = Question(
                   Choice("dates", "dates per case (receipt, entry, matching, sent to approver, approved)"),
                   Choice("approvals", "requests to approvers with their dates"),
                   Choice("pilot", "the pilot's results, by case or counted"),
-                  Choice("production", "results on a sample from production or a parallel run"),
+                  Choice("production", "results on a sample of live cases or of a parallel run"),
                   Choice("audit", "a check of outputs that were accepted without review"),
                   Choice("counts", "counts of exceptions, rejections or rework"),
                   Choice("arrivals", "cases received per day"),

@@ -23,16 +23,28 @@ def text(found: Interviewed, loaded: LoadedCase, folder: Path, by_hand: bool = F
     asked = len(found.known) + len(found.kept)
     lines = [f"{folder / 'case.toml'} is written: {len(found.known)} of {asked} answers given", ""]
     lines += [*_wrapped(BY_HAND), ""] if by_hand else []
-    lines += _section("Known, because you said so", [f"{x.about}: {x.answer}" for x in found.known])
-    lines += _section("Assumed to use it", found.assumed)
-    lines += _section("Not adapted", found.not_adapted)
-    lines += _section("Still guessed, as in the scenario", list(_kept(found)))
-    lines += _section("Your figures contradict each other", [found.contradiction] if found.contradiction else [])
-    counts = source_counts(loaded.case)
-    said = counts.get("elicited", 0)
-    lines += [f"  {said} of {sum(counts.values())} numbers of the case are yours, {counts.get('guess', 0)} are guesses.", ""]
+    for title, items in sections(found):
+        lines += _section(title, items)
+    lines += [f"  {counted(loaded)}", ""]
     lines += ["  Next", *_next(found, folder)]
     return "\n".join(lines)
+
+
+def sections(found: Interviewed) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What came of the answers, under its headings; an empty section has nothing to say."""
+    return (
+        ("Known, because you said so", tuple(f"{x.about}: {x.answer}" for x in found.known)),
+        ("Assumed to use it", found.assumed),
+        ("Not adapted", found.not_adapted),
+        ("Still guessed, as in the scenario", tuple(_kept(found))),
+        ("Your figures contradict each other", (found.contradiction,) if found.contradiction else ()),
+    )
+
+
+def counted(loaded: LoadedCase) -> str:
+    """How many numbers of the case are the owner's."""
+    counts = source_counts(loaded.case)
+    return f"{counts.get('elicited', 0)} of {sum(counts.values())} numbers of the case are yours, {counts.get('guess', 0)} are guesses."
 
 
 def _section(title: str, items: Sequence[str]) -> list[str]:

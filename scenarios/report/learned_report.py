@@ -104,13 +104,24 @@ def predictive_section(posterior: PosteriorDraws) -> Section | None:
     return Section("predictive", title, sentences, table)
 
 
+def those_that_move(found: Moves) -> list[Move]:
+    """The numbers that move the chance by a point or more, the largest first."""
+    return [m for m in found.moves if m.largest(found.chance) >= ONE_POINT]
+
+
+def moves_title(found: Moves) -> str:
+    """The finding in one line."""
+    large = len(those_that_move(found))
+    rest = len(found.moves) - large
+    if not large:
+        return f"None of the {len(found.moves)} numbers alone moves the chance by a point"
+    return f"Answer these {large} first; each of the other {rest} moves the chance by less than one point"
+
+
 def moves_section(found: Moves, label: str) -> Section:
     """What to measure next: the numbers that move the chance, one at a time."""
-    large = [m for m in found.moves if m.largest(found.chance) >= ONE_POINT]
-    rest = len(found.moves) - len(large)
-    title = f"Answer these {len(large)} first; each of the other {rest} moves the chance by less than one point" if large else (
-        f"None of the {len(found.moves)} numbers alone moves the chance by a point"
-    )  # fmt: skip
+    large = those_that_move(found)
+    title = moves_title(found)
     unit = "share" if found.case.target.statistic == "share_within" else "days"
     table = TableOf(
         ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from", "parameter"),
@@ -131,7 +142,7 @@ def moves_section(found: Moves, label: str) -> Section:
 
 
 def _ends(move: Move) -> tuple[str, ...]:
-    return _outcome(move, 0), _outcome(move, 1), f"{move.chance[0]:.0%}", f"{move.chance[1]:.0%}", _from(move), move.path
+    return _outcome(move, 0), _outcome(move, 1), f"{move.chance[0]:.0%}", f"{move.chance[1]:.0%}", range_from(move), move.path
 
 
 def _outcome(move: Move, side: int) -> str:
@@ -139,7 +150,8 @@ def _outcome(move: Move, side: int) -> str:
     return "today not reproduced" if value is None else f"{value:.2f}"
 
 
-def _from(move: Move) -> str:
+def range_from(move: Move) -> str:
+    """Where the range of a number comes from, in words."""
     return {"guess": "a guess", "elicited": "somebody's view", "benchmark": "a benchmark", "measured": "your data"}[
         move.source
     ] + ("" if move.stated else ", no range")

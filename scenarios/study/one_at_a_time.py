@@ -76,23 +76,35 @@ class _Change:
 
 def moves(case: CaseFile, outcomes: Sequence[float], seed: int, means: Means) -> Moves:
     """Every parameter alone. `outcomes`: of the target, live, one a future of a verdict. Raises Cancelled, ValueError without outcomes."""
+    found = None
+    for done, total, found in moving(case, outcomes, seed, means):  # noqa: B007 – the last one is the answer
+        means.progress("one number at a time", done, total)
+    assert found is not None
+    return found
+
+
+def moving(
+    case: CaseFile, outcomes: Sequence[float], seed: int, means: Means, rows_a_chunk: int = ROWS_A_CHUNK
+) -> Iterator[tuple[int, int, Moves | None]]:
+    """The same in slices: runs done, runs in all, and at the end what was found. The size of a chunk changes no figure."""
     if not outcomes:
         raise ValueError("without simulated futures there is no chance to move")
     medians = parameters.sample(case, seed, None)
     changes = list(_changes(case, medians))
+    count = 2 * len(changes) + 1
+    yield 0, count, None
     arms = Arms(case, _rows(case, medians, changes)).prepare(["as_is", "production"])
     middle = at_medians(case, seed, means)
 
     def work(rows: range, runner: Engine) -> list[float | None]:
         return [_outcome(arms, row, middle, runner, means) for row in rows]
 
-    count = 2 * len(changes) + 1
-    chunks = [range(first, min(first + ROWS_A_CHUNK, count)) for first in range(0, count, ROWS_A_CHUNK)]
+    chunks = [range(first, min(first + rows_a_chunk, count)) for first in range(0, count, rows_a_chunk)]
     found: list[float | None] = []
     for done in run_chunks(work, chunks, means.engine, means.threads, means.stop):
         found += done
-        means.progress("one number at a time", len(found), count)
-    return _judged(case, medians, changes, found, np.asarray(outcomes, dtype=np.float64))
+        yield len(found), count, None
+    yield count, count, _judged(case, medians, changes, found, np.asarray(outcomes, dtype=np.float64))
 
 
 def _outcome(arms: Arms, row: int, middle: Middle | None, engine: Engine, means: Means) -> float | None:

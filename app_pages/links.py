@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
@@ -14,12 +14,12 @@ from scenarios.catalogue import shipped_names
 from scenarios.files import LoadedCase
 from scenarios.interview import store
 from scenarios.interview.answers import Answers
+from scenarios.pages.start_laid import made_from
 from scenarios.pages.what_if_controls import Control
 from scenarios.problems import CaseError
 from scenarios.rebuilt import origin_of, rebuilt
 from scenarios.version import package_version
 from scenarios.what_ifs import LinkError, State, decoded, encoded
-from scenarios.workspaces import from_scenario
 
 STATE, PENDING, GO = "s", "pending link", "page of the link"
 
@@ -56,7 +56,7 @@ def _open(state: State) -> None:
     elif not state.name:
         session.open_shipped(state.case)
     else:
-        folder = session.make_own(from_scenario(state.case), state.name)
+        folder = session.make_own(made_from(state.case, state.title), state.name)
         if state.answers is not None:
             store.interviewed(folder, Answers.of(state.answers, "the link"))
 
@@ -100,13 +100,13 @@ def state_of(loaded: LoadedCase, settings: Mapping[str, float]) -> State:
         return State(name if name in shipped_names() else "", loaded.hash, version, settings, whole=name in shipped_names())
     origin = origin_of(loaded.case)
     answers = store.saved_answers(folder).as_data() if (folder / store.ANSWERS).is_file() else None
-    whole = bool(origin) and _travels(origin, folder, answers, loaded.hash)
-    return State(origin or shipped_names()[0], loaded.hash, version, settings, answers if whole else None, folder.name, "", whole)
+    state = State(origin or shipped_names()[0], loaded.hash, version, settings, answers, folder.name, loaded.case.title, True)
+    return state if origin and _travels(state) else replace(state, answers=None, whole=False)
 
 
-def _travels(origin: str, folder: Path, answers: Mapping[str, object] | None, case_hash: str) -> bool:
+def _travels(state: State) -> bool:
     try:
-        return rebuilt(origin, folder.name, answers).hash == case_hash
+        return rebuilt(state.case, state.name, state.title, state.answers).hash == state.case_hash
     except CaseError:
         return False
 

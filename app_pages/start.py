@@ -19,10 +19,10 @@ from app_pages.session import (
     current_case,
     jobs,
     make_own,
+    named,
     open_shipped,
     own_folder,
     owner,
-    replace_file,
     workspaces,
 )
 from app_pages.start_fields import State, begin, open_question, state
@@ -84,7 +84,7 @@ def _fill(fresh: State, folder: Path) -> None:
         fresh.take_over(store.saved_answers(folder))
         fresh.title = str(read_toml(folder / "case.toml").get("title", ""))
     except CaseError as error:
-        fresh.problem = replace_file(error, str(folder))
+        fresh.problem = named(error)
 
 
 def mine(known: State) -> Path | None:
@@ -170,7 +170,7 @@ def own_case() -> None:
     try:
         holds, types = beside(folder or find(known.base))
     except CaseError as error:
-        parts.tell(replace_file(error, known.base))
+        parts.tell(named(error))
         return
     found = usable(known.typed())
     problems = {**found.problems, **({"title": wrong} if (wrong := title_problem(known.title)) else {})}
@@ -274,7 +274,7 @@ def keep(known: State, folder: Path | None, found: Usable) -> None:
         store.keep(folder, found.answers)
         known.kept = text
     except CaseError as error:
-        parts.tell(replace_file(error, str(folder)))
+        parts.tell(named(error))
 
 
 # -- using the answers
@@ -318,7 +318,7 @@ def use(known: State, found: Usable) -> None:
                 workspaces().leave(known.previous)
             known.folder, known.token, known.previous = str(folder), str(st.session_state[TOKEN]), ""
     except CaseError as error:
-        known.problem = replace_file(error, known.base)
+        known.problem = named(error)
         return
     key = "answers", str(folder), uuid.uuid4().hex
     known.applied, known.refused = found.answers.toml(), {}
@@ -355,7 +355,7 @@ def refuse(known: State, look: Look) -> None:
     _point_at(sorted({places[p.place] for p in at_fields}))
     others = [problem for problem in look.error.problems if problem.place not in places]
     if others:
-        known.problem = replace_file(CaseError(look.error.file, others), known.folder)
+        known.problem = named(CaseError(look.error.file, others))
 
 
 def what_came(known: State) -> None:
@@ -372,7 +372,7 @@ def what_came(known: State) -> None:
         return
     st.header("What was made of your answers", anchor=False)
     if came.problem is not None:
-        parts.tell(replace_file(came.problem, known.folder))
+        parts.tell(named(came.problem))
         st.page_link("evidence.py", label="See the evidence", icon=":material/folder_open:")
     elif came.contradiction:
         st.warning(plain(came.contradiction))

@@ -19,11 +19,12 @@ from pathlib import Path, PurePosixPath
 
 from scenarios.case_folder import CASE, EVIDENCE, RUNS
 from scenarios.catalogue import shipped_names
-from scenarios.files import load, read_toml
+from scenarios.files import WHAT_IF_OF, load, read_toml
 from scenarios.interview.store import ANSWERS, BEFORE
 from scenarios.posterior_file import FILE as POSTERIOR
 from scenarios.posterior_file import require_harmless
 from scenarios.problems import CaseError, Problem
+from scenarios.what_ifs import FOLDER as WHAT_IFS
 
 PARTS = ("README.md", BEFORE, CASE, ANSWERS, POSTERIOR)
 """The files of a case folder beside its evidence."""
@@ -61,10 +62,10 @@ def archive(folder: Path) -> bytes:
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield from ((name, folder / name) for name in PARTS if _regular(folder / name))
-    evidence = folder / EVIDENCE
-    for path in evidence.iterdir() if evidence.is_dir() else ():
-        if _regular(path) and not _LEFT_OUT.search(path.name):
-            yield f"{EVIDENCE}/{path.name}", path
+    for part in (EVIDENCE, WHAT_IFS):
+        for path in (folder / part).iterdir() if (folder / part).is_dir() else ():
+            if _regular(path) and not _LEFT_OUT.search(path.name):
+                yield f"{part}/{path.name}", path
 
 
 def _regular(path: Path) -> bool:
@@ -84,7 +85,7 @@ def unpacked(data: bytes, folder: Path, file: str = "the archive") -> None:
         raise _refused(file, "", "the folder to open it in exists already", "E601")
     draft = Path(tempfile.mkdtemp(prefix=".opening-", dir=folder.parent))
     try:
-        for part in (EVIDENCE, RUNS):
+        for part in (EVIDENCE, RUNS, WHAT_IFS):
             (draft / part).mkdir()
         _extract(data, draft, file)
         _check_parents(draft, file)
@@ -166,7 +167,7 @@ def _members(found: list[zipfile.ZipInfo], file: str) -> dict[str, zipfile.ZipIn
 
 
 def _remedy() -> str:
-    return f"a case folder holds {', '.join(sorted(PARTS))} and tables in {EVIDENCE}/"
+    return f"a case folder holds {', '.join(sorted(PARTS))} tables in {EVIDENCE}/ and what-ifs in {WHAT_IFS}/"
 
 
 def _wrong_with(member: zipfile.ZipInfo) -> str:
@@ -195,7 +196,7 @@ def _top_folder(names: list[str]) -> str:
 
 def _known(name: str) -> bool:
     folder, _, inner = name.rpartition("/")
-    return name in PARTS or (folder == EVIDENCE and bool(inner))
+    return name in PARTS or (folder == EVIDENCE and bool(inner)) or (folder == WHAT_IFS and inner.endswith(".toml"))
 
 
 def _check_names_once(names: list[str], file: str) -> None:
@@ -231,6 +232,11 @@ def _check_parents(folder: Path, file: str) -> None:
             what = "extends another file, which a case that is opened here may not"
             remedy = f"extend one of {', '.join(shipped_names())}, or write the whole case into {CASE}"
             raise CaseError(file, [Problem("E103", f"{name}: extends", what, remedy)])
+    for path in sorted([folder / CASE, *(folder / WHAT_IFS).glob("*")]):
+        of = read_toml(path).get(WHAT_IF_OF) if path.is_file() else None
+        if of != (None if path.name == CASE else ".."):
+            what, remedy = "is a what-if of another case", f'in {WHAT_IFS}/ write {WHAT_IF_OF} = ".."'
+            raise CaseError(file, [Problem("E103", str(path.relative_to(folder)), what, remedy)])
 
 
 # -- saying

@@ -14,8 +14,9 @@ from scenarios.editing import new_text
 from scenarios.files import LoadedCase, parsed, validated
 
 
-def rebuilt(scenario: str, name: str, answers: Mapping[str, Any] | None) -> LoadedCase:
-    """A copy of a shipped scenario under a folder's name with answers laid over it; the scenario itself without a name. Raises CaseError."""
+def rebuilt(scenario: str, name: str, title: str, answers: Mapping[str, Any] | None) -> LoadedCase:
+    """A copy of a shipped scenario under a folder's name and its owner's title, with answers laid over it; the scenario itself without a
+    name. Raises CaseError."""
     from scenarios.files import load
     from scenarios.interview.answers import Answers
     from scenarios.interview.apply import apply
@@ -23,7 +24,7 @@ def rebuilt(scenario: str, name: str, answers: Mapping[str, Any] | None) -> Load
     if not name:
         return load(scenario)
     text = new_text(Path(name) / CASE, scenario, False, name)
-    data = parsed(text, Path(CASE))
+    data = parsed(text, Path(CASE)) | ({"title": title} if title else {})
     if answers is not None:
         data = dict(apply(data, Answers.of(answers, "answers"), "answers").data)
     return validated(data, name)

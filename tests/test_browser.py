@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from scenarios.case_archive import unpacked
+from scenarios.files import load
 from tests.browser import SCHEMES, WIDTHS, Scheme, Visitor, browser, needs_chromium, server
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("browser")]
 CASE = "travel_declarations"
+TITLE = "Würzburg *invoices* <b>"
 PAGES = ("Answer", "Start", "Why", "What if", "Evidence")
 
 
@@ -52,61 +56,71 @@ def test_every_page_is_whole_quiet_and_within_reach(width: int, scheme: Scheme, 
 def test_the_whole_path_of_a_user(address: str, chromium: Browser, tmp_path: Path) -> None:
     """A case of one's own by the questions → answer → change accuracy → difference → save → compare → link in a fresh browser → download."""
     visitor = Visitor(chromium, address, height=1_400)
-    visitor.opens("Start")
-    page = visitor.page
-    page.get_by_label("Name of your case").first.fill("Würzburg *invoices*")
-    page.keyboard.press("Tab")
-    open_question(visitor, 1)
-    page.get_by_label("Which number is promised").first.fill("6 d")
-    page.keyboard.press("Tab")
-    visitor.settles()
-    page.get_by_role("button", name="Show my answer").click()
-    visitor.settles()
-    visitor.goes_to("Answer")
-    visitor.settles()
-    assert "6 days" in page.locator("h1").inner_text()
-    assert "example" not in visitor.text().split("Can I trust this?")[0].lower()
-
-    visitor.goes_to("What if")
-    page.locator('[data-testid="stSlider"] input[type="range"]').first.focus()
-    for _ in range(8):
-        page.keyboard.press("ArrowRight")
-    visitor.settles()
-    difference = page.locator('[data-testid="stHtml"]').first.inner_text()
-    assert "faster" in difference or "Not distinguishable" in difference
-    page.get_by_label("Name of this what-if").fill("Better AI")
-    page.get_by_role("button", name="Save").click()
-    visitor.settles()
-    assert "Better AI" in page.locator('[data-testid="stTable"]').last.inner_text()
-    numbers = page.locator('[data-testid="stMetricValue"]').all_inner_texts()
-    page.get_by_text("Link to this state").click()
-    link = page.locator("code", has_text="?s=").inner_text().replace("\n", "")
-
+    own_case(visitor)
+    numbers, link = what_if(visitor)
     fresh = Visitor(chromium, address, height=1_400)
     fresh.page.goto(link)
     fresh.page.wait_for_selector('[data-testid="stMetricValue"]')
     fresh.settles()
     assert fresh.page.locator('[data-testid="stMetricValue"]').all_inner_texts() == numbers
-    assert fresh.said == []
-
-    visitor.goes_to("Answer")
-    visitor.settles()
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="This answer as one page (HTML)").click()
-    file = tmp_path / "answer.html"
-    waiting.value.save_as(file)
-    html = file.read_text(encoding="utf-8")
+    html = downloaded(visitor, "Answer", "This answer as one page (HTML)", tmp_path / "answer.html").decode()
     assert "6 days" in html
     assert "http" not in html.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
-    visitor.goes_to("Start")
-    visitor.settles()
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download my case (zip)").first.click()
-    waiting.value.save_as(tmp_path / "case.zip")
-    assert visitor.said == []
-    assert visitor.elsewhere == []
+    unpacked(downloaded(visitor, "Start", "Download my case (zip)", tmp_path / "case.zip"), tmp_path / "again")
+    assert load(str(tmp_path / "again")).case.title == TITLE
+    assert load(str(tmp_path / "again" / "what_ifs" / "better_ai.toml")).case.what_if is not None
     for one in (visitor, fresh):
+        assert one.said == []
+        assert one.elsewhere == []
         one.leaves()
+
+
+def own_case(visitor: Visitor) -> None:
+    """A case of one's own by the questions, and its answer."""
+    visitor.opens("Start")
+    page = visitor.page
+    page.get_by_label("Name of your case").first.fill(TITLE)
+    page.keyboard.press("Tab")
+    page.get_by_label("Promised time").first.fill("6 d")
+    page.keyboard.press("Tab")
+    visitor.settles()
+    page.get_by_role("button", name="Show my answer").click()
+    page.get_by_role("heading", name="What was made of your answers").wait_for()
+    visitor.goes_to("Answer")
+    visitor.settles()
+    assert "6 days" in page.locator("h1").inner_text()
+    assert "Example, made of" not in visitor.text()
+
+
+def what_if(visitor: Visitor) -> tuple[list[str], str]:
+    """Another accuracy, its difference, saved and beside others; the numbers of the page, and the link to it."""
+    visitor.goes_to("What if")
+    page = visitor.page
+    page.locator('[data-testid="stSlider"] input[type="range"]').first.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_selector('[data-testid="stHtml"]')
+    visitor.settles()
+    difference = page.locator('[data-testid="stHtml"]').first.inner_text()
+    assert "faster" in difference or "Not distinguishable" in difference
+    page.get_by_label("Name of this what-if").fill("Better AI")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("heading", name="Saved what-ifs side by side").wait_for()
+    visitor.settles()
+    assert "Better AI" in page.locator('[data-testid="stTable"]').last.inner_text()
+    numbers = page.locator('[data-testid="stMetricValue"]').all_inner_texts()
+    page.get_by_text("Link to this state").click()
+    return numbers, page.locator("code", has_text="?s=").inner_text().replace("\n", "")
+
+
+def downloaded(visitor: Visitor, page: str, button: str, file: Path) -> bytes:
+    """What a button gives."""
+    visitor.goes_to(page)
+    visitor.settles()
+    with visitor.page.expect_download() as waiting:
+        visitor.page.get_by_role("button", name=button).first.click()
+    waiting.value.save_as(file)
+    return file.read_bytes()
 
 
 def test_a_case_of_ones_own_is_not_shown_to_another_browser_that_has_its_address(address: str, chromium: Browser) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from models.parameters import leaves
+from models.leaves import leaves
 from scenarios.catalogue import shipped_names, shipped_path
 from scenarios.files import read_toml
 from scenarios.interview import reading

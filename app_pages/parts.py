@@ -54,7 +54,7 @@ def chart(drawing: Any, title: str, described: str, rows: Sequence[Mapping[str, 
     st.markdown(f"**{plain(title)}**")
     st.altair_chart(drawing, width="stretch", height=height, alt=f"{title}. {described}")
     st.download_button(
-        "Data of this chart", as_csv(rows), f"{key}.csv", "text/csv", key=f"data {key}", type="tertiary", icon=":material/download:",
+        "Data of this chart", lambda: as_csv(rows), f"{key}.csv", "text/csv", key=f"data {key}", type="tertiary", icon=":material/download:",
         on_click="ignore",
     )  # fmt: skip
 

@@ -152,7 +152,7 @@ def _moved(visitor: Visitor, steps: int) -> float:
     visitor.page.wait_for_function(
         """([large]) => { const value = document.querySelector('[data-testid="stSlider"] input[type="range"]').value;
         const heading = [...document.querySelectorAll('h2')].some(h => h.innerText.includes('→ ' + Number(value) + ' %'));
-        return heading && document.querySelector(large) !== null && document.querySelector('[data-testid="stSkeleton"]') === null; }""",
+        return heading && document.querySelector(large) !== null && document.querySelector('[data-testid="stSkeletonElement"]') === null; }""",
         arg=[LARGE],
     )
     return time.perf_counter() - begun

@@ -132,15 +132,15 @@ class Visitor:
 
     def settles(self, seconds: float = 120) -> None:
         """Waits until nothing is computed any more."""
-        until = time.monotonic() + seconds
-        while True:
+        until, quiet = time.monotonic() + seconds, 0
+        while quiet < 3:
             self.page.wait_for_selector(SETTLED)
-            busy = self.page.locator('[data-testid="stProgress"], [data-testid="stSkeleton"]').count()
-            if not busy:
-                break
+            busy = self.page.locator(
+                '[data-testid="stProgress"], [data-testid="stSkeletonElement"], [data-testid="stSpinner"]'
+            ).count()
+            quiet = 0 if busy else quiet + 1
             assert time.monotonic() < until, "the work behind the page does not end"
-            self.page.wait_for_timeout(300)
-        self.page.wait_for_timeout(300)
+            self.page.wait_for_timeout(250)
 
     def text(self) -> str:
         """All that is written on the page."""

@@ -70,7 +70,7 @@ def test_the_whole_path_of_a_user(address: str, chromium: Browser, tmp_path: Pat
     assert load(str(tmp_path / "again")).case.title == TITLE
     assert load(str(tmp_path / "again" / "what_ifs" / "better_ai.toml")).case.what_if is not None
     for one in (visitor, fresh):
-        assert one.said == []
+        assert not one.said, "\n".join(one.said)
         assert one.elsewhere == []
         one.leaves()
 
@@ -79,9 +79,9 @@ def own_case(visitor: Visitor) -> None:
     """A case of one's own by the questions, and its answer."""
     visitor.opens("Start")
     page = visitor.page
-    page.get_by_label("Name of your case").first.fill(TITLE)
+    page.get_by_role("textbox", name="Name of your case").first.fill(TITLE)
     page.keyboard.press("Tab")
-    page.get_by_label("Promised time").first.fill("6 d")
+    page.get_by_role("textbox", name="Promised time").first.fill("6 d")
     page.keyboard.press("Tab")
     visitor.settles()
     page.get_by_role("button", name="Show my answer").click()
@@ -103,7 +103,7 @@ def what_if(visitor: Visitor) -> tuple[list[str], str]:
     visitor.settles()
     difference = page.locator('[data-testid="stHtml"]').first.inner_text()
     assert "faster" in difference or "Not distinguishable" in difference
-    page.get_by_label("Name of this what-if").fill("Better AI")
+    page.get_by_role("textbox", name="Name of this what-if").fill("Better AI")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("heading", name="Saved what-ifs side by side").wait_for()
     visitor.settles()

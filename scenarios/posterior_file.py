@@ -142,7 +142,7 @@ def require_harmless(path: Path, name: str) -> None:
 
 def _harm(file: Any) -> str:
     """What is dangerous in a file; "" if nothing is."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     waiting, objects, numbers = [(file, 0)], 0, 0
     while waiting:

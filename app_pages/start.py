@@ -25,7 +25,7 @@ from app_pages.session import (
     owner,
     workspaces,
 )
-from app_pages.start_fields import State, begin, open_question, state
+from app_pages.start_fields import Base, State, begin, open_question, state
 from app_pages.verdict_work import ask_verdict
 from scenarios.case_archive import archive, unpacked
 from scenarios.catalogue import DEFAULT
@@ -33,7 +33,7 @@ from scenarios.files import LoadedCase, find, read_toml, resolved
 from scenarios.interview import store
 from scenarios.interview.questions import QUESTIONS
 from scenarios.jobs import Look
-from scenarios.pages.start import QuestionShown, Usable, examples, held, place_of, sheet, type_labels, usable
+from scenarios.pages.start import QuestionShown, Usable, examples, held, place_of, sheet, type_labels, type_rows, usable
 from scenarios.pages.start_laid import folder_name, laying, made_from, title_problem
 from scenarios.pages.start_matters import Matters, matters, trying
 from scenarios.pages.tables import as_csv
@@ -148,12 +148,23 @@ def own_again() -> Path | None:
 
 
 def download(folder: Path | None) -> None:
-    """The own case to take away."""
+    """The own case to take away.
+
+    It is packed before anybody asks: what a button makes on a click is forgotten as soon as any two pages of the server are drawn again,
+    which happens all the time while work is polled.
+    """
     if folder is not None:
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        stamp = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
         st.download_button(
-            "Download my case (zip)", lambda: archive(folder), f"{folder.name}.zip", "application/zip", on_click="ignore",
+            "Download my case (zip)", _packed(str(folder), stamp), f"{folder.name}.zip", "application/zip", on_click="ignore",
             icon=":material/download:", help="The case, your answers and your evidence. This page opens it again, and so does the command line.",
         )  # fmt: skip
+
+
+@st.cache_resource(max_entries=32, ttl=3_600, show_spinner=False)
+def _packed(folder: str, stamp: tuple[tuple[str, int, int], ...]) -> bytes:
+    return archive(Path(folder))
 
 
 # -- a case of one's own
@@ -168,7 +179,7 @@ def own_case() -> None:
     else:
         the_case(known, folder)
     try:
-        holds, types = beside(folder or find(known.base))
+        base = beside(folder or find(known.base))
     except CaseError as error:
         parts.tell(named(error))
         return
@@ -179,9 +190,9 @@ def own_case() -> None:
         "Answer with one number (14 d), a range (13 to 15 d), or low / likely / high (5 / 7 / 10 d)."
     )
     start_fields.about_the_case(problems)
-    shown = sheet(known.typed(), found, holds, known.refused)
+    shown = sheet(known.typed(), found, base.holds, known.refused)
     for one, following in zip(shown, [*shown[1:], None], strict=True):
-        start_fields.question(one, following, types)
+        start_fields.question(one, following, base)
     keep(known, folder, found)
     show_my_answer(known, found, problems, shown)
     if known.job is not None:
@@ -249,20 +260,21 @@ def read_title(folder: Path) -> str:
         return ""
 
 
-def beside(place: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def beside(place: Path) -> Base:
     """What holds where nothing is said, and the types that answers may name. `place`: own folder, or the file to copy."""
     files = [place] if place.is_file() else [place / name for name in ("case.toml", store.BEFORE, store.ANSWERS)]
     stamp = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.is_file())
     return _beside(str(place), stamp)
 
 
-@st.cache_data(max_entries=128, ttl=3_600, show_spinner=False)
-def _beside(place: str, stamp: tuple[tuple[int, int], ...]) -> tuple[dict[str, str], dict[str, str]]:
+@st.cache_resource(max_entries=128, ttl=3_600, show_spinner=False)
+def _beside(place: str, stamp: tuple[tuple[int, int], ...]) -> Base:
     path = Path(place)
     if path.is_dir():
-        return held(resolved(path / "case.toml"), copied=False), type_labels(store.start_of(path).data)
+        before = store.start_of(path).data
+        return Base(held(resolved(path / "case.toml"), copied=False), type_labels(before), type_rows(before))
     data = resolved(path)
-    return held(data, copied=path.parent == find(DEFAULT).parent), type_labels(data)
+    return Base(held(data, copied=path.parent == find(DEFAULT).parent), type_labels(data), type_rows(data))
 
 
 def keep(known: State, folder: Path | None, found: Usable) -> None:
@@ -386,7 +398,8 @@ def what_came(known: State) -> None:
         st.markdown(f"**{plain(heading)}**\n" + "".join(f"\n- {plain(item)}" for item in items))
     if came.next_files:
         lines = "".join(f"\n- {plain(kind)}: {plain(why)}" for kind, why in came.next_files)
-        st.markdown(f"**Tables worth filling first, on the page Evidence**\n{lines}")
+        st.markdown(f"**Tables of evidence worth filling first**\n{lines}")
+        st.page_link("evidence.py", label="See the evidence", icon=":material/folder_open:")
 
 
 # -- which answers to give next

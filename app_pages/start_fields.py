@@ -20,7 +20,7 @@ from scenarios.pages.start import (
     Typed,
     named_there,
     typed_of,
-    with_names,
+    usable,
 )
 from scenarios.pages.start_laid import MAX_TITLE, Came
 from scenarios.problems import CaseError
@@ -65,7 +65,18 @@ class State:
         """Fills the fields with answers that were kept."""
         typed = typed_of(answers)
         self.owner, self.texts, self.rows = typed.owner, dict(typed.texts), dict(enumerate(typed.rows))
-        self.kept = self.applied = answers.toml()
+        self.kept = usable(self.typed()).answers.toml()
+        self.applied = self.kept if answers.given else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The case that answers are laid over. `holds`: `question.field` → what holds while it is open · `types`: id → label · `rows`: the same
+    as somebody would state them."""
+
+    holds: Mapping[str, str]
+    types: Mapping[str, str]
+    rows: tuple[TypeRow, ...]
 
 
 def state() -> State:
@@ -127,7 +138,7 @@ def about_the_case(problems: Mapping[str, str]) -> None:
 # -- questions
 
 
-def question(shown: QuestionShown, following: QuestionShown | None, types: Mapping[str, str]) -> None:
+def question(shown: QuestionShown, following: QuestionShown | None, base: Base) -> None:
     """One of the eight, to fold away. Its label never changes: with another one it would be another element, and typing would lose its place."""
     known, name = state(), shown.question.id
     key = _seeded(f"open {name}", known.opened.get(name, name == "promise"))
@@ -136,7 +147,7 @@ def question(shown: QuestionShown, following: QuestionShown | None, types: Mappi
     with box:
         st.caption(plain(f"{shown.question.help} {shown.done}"))
         for one in shown.fields:
-            _field(one, types)
+            _field(one, base)
         if following is not None:
             st.button(
                 f"Next: {following.question.title}", key=f"{PREFIX}next {name}", on_click=open_question,
@@ -150,10 +161,10 @@ def open_question(name: str) -> None:
     st.session_state[f"{PREFIX}open {name}"] = True
 
 
-def _field(one: FieldShown, types: Mapping[str, str]) -> None:
+def _field(one: FieldShown, base: Base) -> None:
     with st.container(gap="xsmall"):
         if one.place == TYPES:
-            _types(one, types)
+            _types(one, base)
         elif one.about.kind == "choice":
             _choice(one)
         elif one.about.kind == "files":
@@ -236,7 +247,7 @@ def _keep_files(place: str, ids: list[str], one_of_them: bool) -> None:
 # -- types
 
 
-def _types(one: FieldShown, types: Mapping[str, str]) -> None:
+def _types(one: FieldShown, base: Base) -> None:
     """A small form a type, one below the other: a table would be wider than a phone."""
     known = state()
     st.markdown(plain(one.about.ask))
@@ -244,15 +255,14 @@ def _types(one: FieldShown, types: Mapping[str, str]) -> None:
         st.caption(plain(f"Left open: {one.left_open}"))
     for position, (number, row) in enumerate(known.rows.items(), 1):
         with st.container(border=True):
-            _row(position, number, row, types)
+            _row(position, number, row, base.types)
     with st.container(horizontal=True):
         full = len(known.rows) >= MAX_TYPES
         st.button("Add a type", key=f"{PREFIX}add type", icon=":material/add:", on_click=_add_row, disabled=full)
-        missing = len(with_names((), types)) and not known.rows
-        if missing:
+        if base.rows and not known.rows:
             st.button(
-                "Begin with the types of the example", key=f"{PREFIX}all types", on_click=_add_all, args=(dict(types),),
-                help="Their names only; change them, and say what share each has.",
+                "Begin with the types of the example", key=f"{PREFIX}all types", on_click=_add_all, args=(base.rows,),
+                help="With their shares. Change what differs in your company: what stands here counts as said by you.",
             )  # fmt: skip
 
 
@@ -296,9 +306,8 @@ def _add_row() -> None:
     known.rows[max(known.rows, default=-1) + 1] = TypeRow("")
 
 
-def _add_all(types: Mapping[str, str]) -> None:
-    known = state()
-    known.rows = dict(enumerate(with_names(tuple(known.rows.values()), types)))
+def _add_all(rows: tuple[TypeRow, ...]) -> None:
+    state().rows = dict(enumerate(rows))
 
 
 def _remove_row(number: int) -> None:

@@ -5,12 +5,13 @@ Nothing here knows how pages are drawn. Texts stay as they were typed, also thos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from models.leaves import leaves
+from models.schema import CaseFile
 from scenarios.catalogue import shipped_names, shipped_path
 from scenarios.files import read_toml
 from scenarios.interview import reading
@@ -274,13 +275,12 @@ def named_there(row: TypeRow, types: Mapping[str, str]) -> bool:
     return row.name.strip().lower() in {text.lower() for pair in types.items() for text in pair}
 
 
-def with_names(rows: tuple[TypeRow, ...], types: Mapping[str, str]) -> tuple[TypeRow, ...]:
-    """The rows and, behind them, the types of the case that are not among them; shares and all else stay open."""
-    known = {row.name.strip().lower() for row in rows}
-    return rows + tuple(TypeRow(label[:MAX_LETTERS]) for label in _missing(types, known))
-
-
-def _missing(types: Mapping[str, str], known: set[str]) -> Iterator[str]:
-    for name, label in types.items():
-        if not {name.lower(), label.lower()} & known:
-            yield label
+def type_rows(data: Mapping[str, Any]) -> tuple[TypeRow, ...]:
+    """The types of a case as somebody would state them, to be changed. Raises ValidationError."""
+    case = CaseFile.model_validate(dict(data))
+    return tuple(
+        TypeRow(
+            (spec.label or name)[:MAX_LETTERS], f"{100 * spec.share.uncertain().median:.4g} %", "yes" if spec.piloted else "no"
+        )
+        for name, spec in case.types.items()
+    )

@@ -98,3 +98,119 @@ def _finished(chart: Any) -> Any:
         .configure_axis(grid=True, gridColor="#e6e9ee", domain=False)
         .configure_title(anchor="start")
     )
+
+
+ALONE_LAST = {"alone": "#4a8fd6", "last": "#d9772b"}
+WORLD_COLOURS = {"today": "#7a8699", "as in the pilot": "#4a8fd6", "live": "#d9772b"}
+"""Colours that can be told from a light and from a dark page."""
+
+
+def differences(rows: Sequence[Interval], unit: str, form: str) -> Any:
+    """Differences with their ranges around a line at nothing: a pair of dots a label."""
+    import altair as alt
+
+    data = alt.Data(
+        values=[{"label": r.label, "series": r.series, "low": r.low, "middle": r.middle, "high": r.high} for r in rows]
+    )
+    series = list(dict.fromkeys(r.series for r in rows))
+    base = alt.Chart(data).encode(
+        y=alt.Y("label:N", sort=list(dict.fromkeys(r.label for r in rows)), title=None, axis=alt.Axis(labelFontSize=13)),
+        yOffset=alt.YOffset("series:N", sort=series),
+        color=alt.Color(
+            "series:N", scale=alt.Scale(domain=series, range=[ALONE_LAST.get(s, BEFORE) for s in series]), title=None,
+            legend=alt.Legend(orient="bottom"),
+        ),
+        tooltip=[
+            alt.Tooltip("label:N", title="cause"), alt.Tooltip("series:N", title="switched on"),
+            *(alt.Tooltip(f"{k}:Q", format=form) for k in ("low", "middle", "high")),
+        ],
+    )  # fmt: skip
+    lines = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=unit, axis=alt.Axis(format=form)), x2="high:Q")
+    dots = base.mark_point(filled=True, size=90, opacity=1).encode(x="middle:Q")
+    zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 4], color="#8a93a3").encode(x="zero:Q")
+    return _finished((zero + lines + dots).properties(width=WIDTH))
+
+
+@dataclass(frozen=True, slots=True)
+class WeekPoint:
+    """One value of a series in a week, with its range."""
+
+    week: int
+    series: str
+    value: float
+    low: float
+    high: float
+
+
+def weekly(
+    points: Sequence[WeekPoint], unit: str, weeks: str, form: str, band: str = "", line: float | None = None, line_name: str = ""
+) -> Any:
+    """Lines over weeks; `band`: the series whose range is drawn; a dashed line across all weeks."""
+    import altair as alt
+
+    series = list(dict.fromkeys(p.series for p in points))
+    names = [*([line_name] if line is not None else []), *series]
+    last = max((p.week for p in points), default=1)
+    rows: list[dict[str, Any]] = [
+        {"week": p.week, "series": p.series, "value": p.value, "low": p.low, "high": p.high} for p in points
+    ]
+    if line is not None:
+        rows += [{"week": w, "series": line_name, "value": line, "low": line, "high": line} for w in (1, last)]
+    x = alt.X(
+        "week:Q", title=weeks, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domain=[1, max(2, last)], nice=False)
+    )
+    colour = alt.Color(
+        "series:N", scale=alt.Scale(domain=names, range=[WORLD_COLOURS.get(n, BEFORE) for n in names]), title=None,
+        legend=alt.Legend(orient="bottom"),
+    )  # fmt: skip
+    dash = alt.StrokeDash(
+        "series:N", scale=alt.Scale(domain=names, range=[[5, 4] if n == line_name else [1, 0] for n in names]), legend=None
+    )
+    base = alt.Chart(alt.Data(values=rows))
+    tooltip = [alt.Tooltip("series:N", title="world"), alt.Tooltip("week:Q"), alt.Tooltip("value:Q", title=unit, format=form)]
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True))
+    drawn: Any = base.mark_line(strokeWidth=2.5, point=False).encode(x=x, y=y, color=colour, strokeDash=dash, tooltip=tooltip)
+    if band:
+        area = base.transform_filter(alt.datum.series == band).mark_area(opacity=0.18)
+        drawn = area.encode(x=x, y=alt.Y("low:Q", title=unit), y2="high:Q", color=colour) + drawn
+    return _finished(drawn.properties(width=WIDTH))
+
+
+def heat(rows: Sequence[tuple[str, int, float]], what: str, form: str) -> Any:
+    """A cell for every (row, week), the darker the nearer to 1."""
+    import altair as alt
+
+    data = alt.Data(values=[{"row": row, "week": week, "value": value} for row, week, value in rows])
+    last = max((week for _, week, _ in rows), default=1)
+    chart: Any = alt.Chart(data).mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(
+        x=alt.X("week:O", title="week after go-live", axis=alt.Axis(labelAngle=0, values=[1, *range(4, last + 1, 4)], ticks=False)),
+        y=alt.Y("row:N", sort=list(dict.fromkeys(row for row, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=130)),
+        color=alt.Color(
+            "value:Q", title=what, scale=alt.Scale(domain=[0, 0.5, 0.85, 1], range=["#dfeaf5", "#86b3dd", "#e8913b", "#b02a1f"], clamp=True, interpolate="rgb"),
+            legend=alt.Legend(orient="bottom", format=form, gradientLength=220),
+        ),
+        tooltip=[alt.Tooltip("row:N", title="team"), alt.Tooltip("week:O"), alt.Tooltip("value:Q", title=what, format=form)],
+    )  # fmt: skip
+    return _finished(chart.properties(width=WIDTH))
+
+
+def timeline(rows: Sequence[tuple[str, str, float, float]], unit: str) -> Any:
+    """Stretches of time one under the other: (row, kind, from, to); a tick marks where each row begins, however short it is."""
+    import altair as alt
+
+    kinds = list(dict.fromkeys(kind for _, kind, _, _ in rows))
+    data = alt.Data(values=[{"row": r, "kind": k, "from": a, "to": b, "hours": 24 * (b - a)} for r, k, a, b in rows])
+    base = alt.Chart(data).encode(
+        y=alt.Y("row:N", sort=list(dict.fromkeys(r for r, _, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=150)),
+        color=alt.Color(
+            "kind:N", scale=alt.Scale(domain=kinds, range=list(PARTS)), title=None,
+            legend=alt.Legend(orient="bottom", columns=2, labelLimit=170),
+        ),
+        tooltip=[
+            alt.Tooltip("row:N", title="step"), alt.Tooltip("kind:N", title="what it was"), alt.Tooltip("hours:Q", format=".1f"),
+            alt.Tooltip("from:Q", title=f"from, {unit}", format=".2f"),
+        ],
+    )  # fmt: skip
+    stretches = base.mark_bar(height=14).encode(x=alt.X("from:Q", title=unit), x2="to:Q")
+    ticks = base.mark_tick(thickness=2, size=14).encode(x="from:Q")
+    return _finished((stretches + ticks).properties(width=WIDTH))

@@ -36,14 +36,19 @@ def page() -> None:
     st.header("Look closer", anchor=False)
     section("causes", "What does each cause do, alone and last?", lambda: causes_part(loaded))
     section("weeks", "What happens week by week after go-live?", lambda: weeks_part(loaded, key, look))
-    section("teams", "How busy is each team?", lambda: watched(key, look, teams_part, "Simulated futures"))
+    section("teams", "How busy is each team?", lambda: watched(key, look, teams_part, ""))
     section("story", f"What happens to one {loaded.case.case_word}?", lambda: story_part(loaded))
     watched(key, look, lambda study: trust(answer_page(study, loaded)), "")
 
 
 def section(name: str, label: str, draw: Callable[[], None]) -> None:
-    """A part that computes only while it is open; what it asked for is given up when it is closed."""
-    part = st.expander(label, key=f"why {name}", on_change="rerun")
+    """A part that computes only while it is open; what it asked for is given up when it is closed.
+
+    Whether it is open is kept when the page is left, which expanders do not do by themselves.
+    """
+    opened = f"why {name} opened"
+    part = st.expander(label, key=f"why {name}", on_change="rerun", expanded=st.session_state.get(opened, False))
+    st.session_state[opened] = part.open
     if part.open:
         with part:
             draw()
@@ -182,15 +187,11 @@ def draw_causes(found: Any) -> None:
     shown = why_causes.causes(found)
     described = "Two dots for every cause, alone and last, with 90 % ranges, around a line at nothing."
     parts.chart(why_causes.causes_chart(shown), shown.finding, described, why_causes.causes_rows(shown), "causes", height=300)
-    for row in shown.rows:
-        st.markdown(
-            f"**{plain(row.name)}** ({plain(row.covers)})  \nalone: {text(row.said[0])}  \nlast: {text(row.said[1])}",
-            help=plain(
-                "Switches: " + "; ".join(row.switches) if row.switches else "Nothing of this case is switched by this cause."
-            ),
-        )
+    parts.table(why_causes.causes_shown(shown))
     for sentence in shown.sentences:
         st.markdown(text(sentence))
+    with st.expander("What each cause switches on"):
+        st.markdown("\n".join(f"- {text(line)}" for line in why_causes.switches_shown(shown)))
     st.caption(plain(shown.how))
 
 
@@ -199,7 +200,7 @@ def draw_causes(found: Any) -> None:
 
 def weeks_part(loaded: LoadedCase, verdict: Hashable, look: Look) -> None:
     """The result by week from the answer's futures; what emerges from futures of its own; what goes in."""
-    watched(verdict, look, draw_by_week, "Simulated futures")
+    watched(verdict, look, draw_by_week, "")
     names = [m.short for m in why_weeks.MEASURES]
     chosen = st.selectbox("Also week by week", names, index=1, key="why measure", persist_state="session")
     key = key_of("weeks", loaded)
@@ -289,19 +290,17 @@ def story_part(loaded: LoadedCase) -> None:
 
 def draw_story(found: why_story.Told) -> None:
     """The time line, in words, and as a table."""
-    described = "Bars in the order of the steps, from arrival to end, coloured by what the time was."
-    places = len(dict.fromkeys(row["step"] for row in why_story.story_rows(found)))
-    parts.chart(
-        why_story.story_chart(found),
-        why_story.headline(found),
-        described,
-        why_story.story_rows(found),
-        "story",
-        height=150 + 30 * places,
-    )
+    rows = why_story.story_rows(found)
+    if rows:
+        described = "Bars in the order of the steps, from arrival to end, coloured by what the time was."
+        height = 150 + 30 * len({row["step"] for row in rows})
+        parts.chart(why_story.story_chart(found), why_story.headline(found), described, rows, "story", height=height)
+    else:
+        st.markdown(f"**{plain(why_story.headline(found))}**")
     for sentence in why_story.sentences(found):
         st.markdown(text(sentence))
-    parts.table(why_story.events_shown(found))
+    if rows:
+        parts.table(why_story.events_shown(found))
     st.caption(plain(why_story.HOW))
 
 

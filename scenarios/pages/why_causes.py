@@ -148,6 +148,19 @@ def causes_rows(shown: Causes) -> list[dict[str, Any]]:
     ]
 
 
+def causes_shown(shown: Causes) -> Iterator[dict[str, str]]:
+    """The table as it is read."""
+    for r in shown.rows:
+        yield {"cause": r.name, "alone": r.said[0], "last": r.said[1]}
+
+
+def switches_shown(shown: Causes) -> Iterator[str]:
+    """What each cause switches on, in general and in this case."""
+    for r in shown.rows:
+        own = "; ".join(r.switches) if r.switches else "nothing of this case"
+        yield f"{r.name}: {r.covers}. Here: {own}."
+
+
 def causes_chart(shown: Causes) -> Any:
     """Two dots with their ranges for every cause, around nothing."""
     from scenarios.report import charts

@@ -27,6 +27,8 @@ from simulator.engines import Engine
 Floats = NDArray[np.float64]
 FUTURES = 8
 """Of the exhibit; the page of the documentation has as many."""
+FEWEST = 4
+"""Futures below which ranges are too wide to be worth reading."""
 WORLDS = {"pilot": "as in the pilot", "all": "live"}
 
 
@@ -57,12 +59,12 @@ class ByWeek:
 def by_week(study: VerdictStudy) -> ByWeek:
     """Week by week, as in the pilot and live."""
     first, last = study.case.target.weeks
-    rows = tuple(row for arm, world in (("pilot", "as in the pilot"), ("production", "live")) for row in _rows(study, arm, world))  # type: ignore[arg-type]
+    rows = (*_rows(study, "pilot", WORLDS["pilot"]), *_rows(study, "production", WORLDS["all"]))
     today = float(np.mean([r.arms["as_is"].figures["mean_cycle_time_days"] for r in study.results]))
     live = [row for row in rows if row.world == "live"]
     promised = float(np.mean([r.arms["production"].figures["mean_cycle_time_days"] for r in study.results]))
     finding = (
-        f"Live, {study.case.cases_word} of week {live[0].week} take {live[0].days:.1f} days, those of weeks {first}–{last} {promised:.1f}"
+        f"Live, {study.case.cases_word} of week {live[0].week} take {live[0].days:.1f} days, those of weeks {first}–{last} take {promised:.1f}"
         if live
         else ""
     )
@@ -159,6 +161,9 @@ def emerging(exhibit: Exhibit) -> Emerging:
     if exhibit.case.target.weeks[1] < LATE[1]:
         short = f"The promise ends with week {exhibit.case.target.weeks[1]}; whether a decline emerges is judged by weeks {LATE[0]} to {LATE[1]}, so it cannot be said."
         return Emerging(tuple((m, f"{m.short[0].upper()}{m.short[1:]} week by week") for m in MEASURES), (short,), _how(exhibit))
+    if exhibit.futures < FEWEST:
+        soon = f"{exhibit.futures} simulated futures so far; from {FEWEST} on it is said whether a decline emerges."
+        return Emerging(tuple((m, f"{m.short[0].upper()}{m.short[1:]} week by week") for m in MEASURES), (soon,), _how(exhibit))
     found = findings(exhibit)
     together = {f.measure: f for f in found if f.arm == "all"}
     titles = tuple((m, _title(m, together[m].says, together[m].change.estimate)) for m in MEASURES)
@@ -188,7 +193,7 @@ def _how(exhibit: Exhibit) -> str:
         f"{exhibit.futures} simulated futures, all numbers at their middle values{', drift of accuracy switched off' if drifts else ''}, so that what is "
         "seen comes from queues, people and routing. Both worlds go live in the same week and live through the same futures. A decline emerges if the "
         "gap to the pilot's conditions grows from weeks 1–3 to weeks 4–12 by more than chance (99 % range) and by more than what matters: "
-        + "; ".join(f"{m.short} {m.matters * m.scale:g} {m.unit}" for m in MEASURES)
+        + "; ".join(f"{m.short} {m.matters * m.scale:g} ({m.unit})" for m in MEASURES)
         + "."
     )
 
@@ -293,8 +298,12 @@ def moves(row: InputRow) -> bool:
 def inputs_shown(rows: tuple[InputRow, ...]) -> Iterator[dict[str, str]]:
     """The table as it is read: some weeks of every input, those that move first."""
     for row in sorted(rows, key=lambda r: not moves(r)):
-        shown = {f"week {w}": format(row.values[w - 1], row.form) for w in SHOWN_WEEKS if w <= len(row.values)}
+        shown = {f"week {w}": _value(row.values[w - 1], row.form) for w in SHOWN_WEEKS if w <= len(row.values)}
         yield {"number": f"{row.name}: {row.what}", **shown}
+
+
+def _value(value: float, form: str) -> str:
+    return format(value, form).replace("%", " %")
 
 
 def inputs_sources(rows: tuple[InputRow, ...]) -> Iterator[str]:

@@ -159,21 +159,23 @@ def weekly(
     x = alt.X(
         "week:Q", title=weeks, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domain=[1, max(2, last)], nice=False)
     )
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True))
     colour = alt.Color(
         "series:N", scale=alt.Scale(domain=names, range=[WORLD_COLOURS.get(n, BEFORE) for n in names]), title=None,
-        legend=alt.Legend(orient="bottom"),
+        legend=alt.Legend(orient="bottom", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3),
     )  # fmt: skip
-    dash = alt.StrokeDash(
-        "series:N", scale=alt.Scale(domain=names, range=[[5, 4] if n == line_name else [1, 0] for n in names]), legend=None
-    )
-    base = alt.Chart(alt.Data(values=rows))
     tooltip = [alt.Tooltip("series:N", title="world"), alt.Tooltip("week:Q"), alt.Tooltip("value:Q", title=unit, format=form)]
-    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True))
-    drawn: Any = base.mark_line(strokeWidth=2.5, point=False).encode(x=x, y=y, color=colour, strokeDash=dash, tooltip=tooltip)
+
+    def layer(name: str) -> Any:
+        return alt.Chart(alt.Data(values=[row for row in rows if row["series"] == name]))
+
+    drawn = [layer(name).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, tooltip=tooltip) for name in series]
+    if line is not None:
+        drawn.append(layer(line_name).mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(x=x, y=y, color=colour, tooltip=tooltip))
     if band:
-        area = base.transform_filter(alt.datum.series == band).mark_area(opacity=0.18)
-        drawn = area.encode(x=x, y=alt.Y("low:Q", title=unit), y2="high:Q", color=colour) + drawn
-    return _finished(drawn.properties(width=WIDTH))
+        range_of = alt.Y("low:Q", title=unit)
+        drawn.insert(0, layer(band).mark_area(opacity=0.18).encode(x=x, y=range_of, y2="high:Q", color=colour))
+    return _finished(alt.layer(*drawn).properties(width=WIDTH))
 
 
 def heat(rows: Sequence[tuple[str, int, float]], what: str, form: str) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from app_pages.parts import UNFINISHED, plain
 from app_pages.session import SEED, ask, current_case, jobs, user
 from app_pages.verdict_work import ask_verdict
 from models.decisions.verdict import DECISION_DRAWS
+from scenarios.exhibits import MEASURES
 from scenarios.files import LoadedCase
 from scenarios.jobs import Look, Step, Work
 from scenarios.pages import why_causes, why_days, why_mechanism, why_story, why_teams, why_weeks
@@ -25,6 +26,7 @@ from scenarios.study.causes_apart import causes_apart
 from scenarios.version import package_version
 
 Drawing = Callable[[Any], None]
+Made = TypeVar("Made")
 
 
 def page() -> None:
@@ -38,7 +40,7 @@ def page() -> None:
     section("weeks", "What happens week by week after go-live?", lambda: weeks_part(loaded, key, look))
     section("teams", "How busy is each team?", lambda: watched(key, look, teams_part, ""))
     section("story", f"What happens to one {loaded.case.case_word}?", lambda: story_part(loaded))
-    watched(key, look, lambda study: trust(answer_page(study, loaded)), "")
+    watched(key, look, lambda study: trust(once("answer", study, lambda: answer_page(study, loaded))), "")
 
 
 def section(name: str, label: str, draw: Callable[[], None]) -> None:
@@ -77,6 +79,16 @@ def _watch(key: Hashable, polling: bool, draw: Drawing, what: str) -> None:
         st.skeleton(height=240)
 
 
+def once(name: str, of: object, make: Callable[[], Made]) -> Made:
+    """What was made of the same answer before: a fragment that looks again draws it again, and need not compute it again."""
+    kept = st.session_state.get(f"why kept {name}")
+    if kept is None or kept[0] is not of:
+        kept = of, make()
+        st.session_state[f"why kept {name}"] = kept
+    made: Made = kept[1]
+    return made
+
+
 def key_of(kind: str, loaded: LoadedCase, *more: Hashable) -> Hashable:
     """Equal for everybody who asks the same of the same case."""
     return kind, loaded.file, loaded.hash, SEED, package_version(), *more
@@ -87,7 +99,7 @@ def key_of(kind: str, loaded: LoadedCase, *more: Hashable) -> Hashable:
 
 def answer_parts(study: VerdictStudy, loaded: LoadedCase) -> None:
     """Where the days go, and the mechanism; without an answer, why there is none."""
-    shown = answer_page(study, loaded)
+    shown = once("answer", study, lambda: answer_page(study, loaded))
     st.caption(plain(f"{shown.question} {shown.verdict}."))
     if study.verdict.probability is None:
         st.markdown(plain(shown.sentence))
@@ -98,7 +110,7 @@ def answer_parts(study: VerdictStudy, loaded: LoadedCase) -> None:
 
 def days_part(study: VerdictStudy, shown: AnswerPage, loaded: LoadedCase) -> None:
     """Bars, and a table whose columns add up."""
-    days = why_days.days_table(study)
+    days = once("days", study, lambda: why_days.days_table(study))
     st.header("Where the days go", anchor=False)
     described = "Bars of days, today, as in the pilot and live; each bar adds up to the mean."
     parts.chart(days_chart(shown, loaded.case), days.finding, described, days_rows(shown), "days by part", height=330)
@@ -111,7 +123,7 @@ def days_part(study: VerdictStudy, shown: AnswerPage, loaded: LoadedCase) -> Non
 
 def mechanism_part(study: VerdictStudy) -> None:
     """The chain of sentences, each with the origin of its figures."""
-    links = why_mechanism.mechanism(study)
+    links = once("mechanism", study, lambda: why_mechanism.mechanism(study))
     st.header("By what mechanism", anchor=False)
     for number, link in enumerate(links, 1):
         st.markdown(f"{number}. **{plain(link.lead)}.** {text(link.text)}", help="  \n".join(plain(line) for line in link.how))
@@ -123,7 +135,7 @@ def mechanism_part(study: VerdictStudy) -> None:
 
 def teams_part(study: VerdictStudy) -> None:
     """A cell for every team and week, and the people behind it."""
-    found = why_teams.teams(study) if study.results else None
+    found = once("teams", study, lambda: why_teams.teams(study)) if study.results else None
     if found is None:
         st.markdown("No team works in this case.")
         return
@@ -137,12 +149,13 @@ def teams_part(study: VerdictStudy) -> None:
         height=120 + 34 * len(found.teams),
     )
     parts.table(why_teams.teams_shown(found))
+    st.markdown(text(why_teams.full_teams(found)))
     st.caption(plain(found.how))
 
 
 def text(sentence: str) -> str:
     """A sentence for Markdown in which no unit is parted from its number."""
-    return plain(re.sub(r"(?<=\d) (?=%|d\b|days\b)", "\u00a0", sentence))
+    return plain(re.sub(r"(?<=\d) (?=%|d\b|days\b|h\b|min\b)", "\u00a0", sentence))
 
 
 def trust(shown: AnswerPage) -> None:
@@ -201,7 +214,7 @@ def draw_causes(found: Any) -> None:
 def weeks_part(loaded: LoadedCase, verdict: Hashable, look: Look) -> None:
     """The result by week from the answer's futures; what emerges from futures of its own; what goes in."""
     watched(verdict, look, draw_by_week, "")
-    names = [m.short for m in why_weeks.MEASURES]
+    names = [m.short for m in MEASURES]
     chosen = st.selectbox("Also week by week", names, index=1, key="why measure", persist_state="session")
     key = key_of("weeks", loaded)
     watched(key, ask("why weeks", key, weeks_work(loaded)), lambda e: draw_emerging(e, chosen), "Simulated runs")
@@ -222,7 +235,7 @@ def draw_by_week(study: VerdictStudy) -> None:
     """Lines over the weeks of arrival."""
     if not study.results:
         return
-    found = why_weeks.by_week(study)
+    found = once("by week", study, lambda: why_weeks.by_week(study))
     described = "Lines by week of arrival, as in the pilot and live, with the range of futures; a dashed line for today."
     parts.chart(why_weeks.by_week_chart(found), found.finding, described, why_weeks.by_week_data(found), "result by week")
     st.caption(plain(found.how))
@@ -230,7 +243,7 @@ def draw_by_week(study: VerdictStudy) -> None:
 
 def draw_emerging(exhibit: Any, chosen: str) -> None:
     """One measure week by week, and whether a decline emerges."""
-    found = why_weeks.emerging(exhibit)
+    found = once("emerging", exhibit, lambda: why_weeks.emerging(exhibit))
     measure, title = next((m, title) for m, title in found.measures if m.short == chosen)
     described = f"Lines by week, as in the pilot and live. {measure.what}"
     parts.chart(
@@ -293,7 +306,7 @@ def draw_story(found: why_story.Told) -> None:
     rows = why_story.story_rows(found)
     if rows:
         described = "Bars in the order of the steps, from arrival to end, coloured by what the time was."
-        height = 150 + 30 * len({row["step"] for row in rows})
+        height = 130 + 30 * len({row["step"] for row in rows}) + 18 * len({row["what"] for row in rows})
         parts.chart(why_story.story_chart(found), why_story.headline(found), described, rows, "story", height=height)
     else:
         st.markdown(f"**{plain(why_story.headline(found))}**")

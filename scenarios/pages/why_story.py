@@ -115,7 +115,12 @@ HOW = (
 def events_shown(t: Told) -> Iterator[dict[str, str]]:
     """The story as a table."""
     for event in t.story.events:
-        yield {"when": event.when, "step": event.label, "time": length(event.hours), "what it was": what_it_was(event)}
+        yield {
+            "when": event.when.replace("-", "\N{NON-BREAKING HYPHEN}"),
+            "step": event.label,
+            "time": length(event.hours),
+            "what it was": what_it_was(event),
+        }
 
 
 def story_rows(t: Told) -> list[dict[str, Any]]:

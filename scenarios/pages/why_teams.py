@@ -135,12 +135,21 @@ def teams_shown(found: Teams) -> Iterator[dict[str, str]]:
     for t in found.teams:
         yield {
             "team": t.name,
-            "people, live": people_words(t.people),
-            "load today": per_cent(t.today),
-            "load live": per_cent(t.live),
+            "people": people_words(t.people),
+            "today": per_cent(t.today),
+            "live": per_cent(t.live),
             "busiest week": f"{t.busiest} ({per_cent(float(np.nanmax(t.by_week)))})",
-            "full in": f"{per_cent(t.full)} of futures",
         }
+
+
+def full_teams(found: Teams) -> str:
+    """Which teams are full in some futures."""
+    full = [f"{t.name} in {per_cent(t.full)}" for t in sorted(found.teams, key=lambda t: -t.full) if t.full > 0]
+    return (
+        f"Full in the promised weeks, live: {', '.join(full)} of the simulated futures."
+        if full
+        else "No team is full in any simulated future."
+    )
 
 
 def teams_rows(found: Teams) -> list[dict[str, Any]]:

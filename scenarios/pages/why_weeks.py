@@ -245,7 +245,8 @@ class InputRow:
     form: str
 
 
-SHOWN_WEEKS = (1, 2, 4, 8, 12, 26)
+SHOWN_WEEKS = (1, 4, 8, 12)
+"""And the last one."""
 WHATS = {
     "adoption": ("share of what is meant for the AI that really goes there", ".0%"),
     "learning": ("work takes so many times as long", ".2f"),
@@ -269,7 +270,8 @@ def _input(case: CaseFile, item: WeeklyInput) -> InputRow:
         what, form = WHATS[kind]
     values = tuple(float(np.exp(v)) if item.unit == "logit" else v for v in item.values)
     cause = item.cause or "none: the same in the pilot"
-    return InputRow(f"{_owner(case, item.path)}: {kind}", what, cause, _source(item.source), values, form)
+    of_type = f" ({_type(case, routed[1])})" if routed is not None and routed[1] in case.types else ""
+    return InputRow(f"{_owner(case, item.path)}: {kind}{of_type}", what, cause, _source(item.source), values, form)
 
 
 def _type(case: CaseFile, name: str) -> str:
@@ -298,8 +300,8 @@ def moves(row: InputRow) -> bool:
 def inputs_shown(rows: tuple[InputRow, ...]) -> Iterator[dict[str, str]]:
     """The table as it is read: some weeks of every input, those that move first."""
     for row in sorted(rows, key=lambda r: not moves(r)):
-        shown = {f"week {w}": _value(row.values[w - 1], row.form) for w in SHOWN_WEEKS if w <= len(row.values)}
-        yield {"number": f"{row.name}: {row.what}", **shown}
+        weeks = [w for w in SHOWN_WEEKS if w < len(row.values)] + [len(row.values)]
+        yield {"number": row.name, **{f"week {w}": _value(row.values[w - 1], row.form) for w in weeks}}
 
 
 def _value(value: float, form: str) -> str:
@@ -307,8 +309,9 @@ def _value(value: float, form: str) -> str:
 
 
 def inputs_sources(rows: tuple[InputRow, ...]) -> Iterator[str]:
-    """Where each comes from, and the cause that switches it on."""
-    yield from (f"{row.name}: {row.source}. Cause: {row.cause}." for row in rows)
+    """What each means, where it comes from, and the cause that switches it on."""
+    for row in sorted(rows, key=lambda r: not moves(r)):
+        yield f"{row.name}: {row.what}. Source: {row.source}. Cause: {row.cause}."
 
 
 def inputs_data(rows: tuple[InputRow, ...]) -> list[dict[str, Any]]:

@@ -89,7 +89,16 @@ def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_nam
         chart = chart + mark.mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(
             x="days:Q", tooltip=alt.Tooltip("name:N", title="line")
         )
-    return _finished(chart.properties(width=WIDTH, height=44 * len({bar for bar, _, _ in rows})))
+    return _on_page(chart.properties(width=WIDTH, height=44 * len({bar for bar, _, _ in rows})))
+
+
+def _on_page(chart: Any) -> Any:
+    """Lines that are faint on a light and on a dark page alike."""
+    return (
+        chart.configure_view(stroke=None)
+        .configure_axis(grid=True, gridColor="#8a93a3", gridOpacity=0.25, domain=False)
+        .configure_title(anchor="start")
+    )
 
 
 def _finished(chart: Any) -> Any:
@@ -128,7 +137,7 @@ def differences(rows: Sequence[Interval], unit: str, form: str) -> Any:
     lines = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=unit, axis=alt.Axis(format=form)), x2="high:Q")
     dots = base.mark_point(filled=True, size=90, opacity=1).encode(x="middle:Q")
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 4], color="#8a93a3").encode(x="zero:Q")
-    return _finished((zero + lines + dots).properties(width=WIDTH))
+    return _on_page((zero + lines + dots).properties(width=WIDTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +168,8 @@ def weekly(
     x = alt.X(
         "week:Q", title=weeks, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domain=[1, max(2, last)], nice=False)
     )
-    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True))
+    top = max([p.high for p in points] + ([line] if line is not None else []), default=1.0)
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(domain=[0, top or 1.0]))
     colour = alt.Color(
         "series:N", scale=alt.Scale(domain=names, range=[WORLD_COLOURS.get(n, BEFORE) for n in names]), title=None,
         legend=alt.Legend(orient="bottom", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3),
@@ -173,9 +183,9 @@ def weekly(
     if line is not None:
         drawn.append(layer(line_name).mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(x=x, y=y, color=colour, tooltip=tooltip))
     if band:
-        range_of = alt.Y("low:Q", title=unit)
+        range_of = alt.Y("low:Q", title=unit, scale=alt.Scale(domain=[0, top or 1.0]))
         drawn.insert(0, layer(band).mark_area(opacity=0.18).encode(x=x, y=range_of, y2="high:Q", color=colour))
-    return _finished(alt.layer(*drawn).properties(width=WIDTH))
+    return _on_page(alt.layer(*drawn).properties(width=WIDTH))
 
 
 def heat(rows: Sequence[tuple[str, int, float]], what: str, form: str) -> Any:
@@ -189,11 +199,11 @@ def heat(rows: Sequence[tuple[str, int, float]], what: str, form: str) -> Any:
         y=alt.Y("row:N", sort=list(dict.fromkeys(row for row, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=130)),
         color=alt.Color(
             "value:Q", title=what, scale=alt.Scale(domain=[0, 0.5, 0.85, 1], range=["#dfeaf5", "#86b3dd", "#e8913b", "#b02a1f"], clamp=True, interpolate="rgb"),
-            legend=alt.Legend(orient="bottom", format=form, gradientLength=220),
+            legend=alt.Legend(orient="bottom", format=form, gradientLength=130),
         ),
         tooltip=[alt.Tooltip("row:N", title="team"), alt.Tooltip("week:O"), alt.Tooltip("value:Q", title=what, format=form)],
     )  # fmt: skip
-    return _finished(chart.properties(width=WIDTH))
+    return _on_page(chart.properties(width=WIDTH))
 
 
 def timeline(rows: Sequence[tuple[str, str, float, float]], unit: str) -> Any:
@@ -206,13 +216,14 @@ def timeline(rows: Sequence[tuple[str, str, float, float]], unit: str) -> Any:
         y=alt.Y("row:N", sort=list(dict.fromkeys(r for r, _, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=150)),
         color=alt.Color(
             "kind:N", scale=alt.Scale(domain=kinds, range=list(PARTS)), title=None,
-            legend=alt.Legend(orient="bottom", columns=2, labelLimit=170),
+            legend=alt.Legend(orient="bottom", columns=1, labelLimit=220),
         ),
         tooltip=[
             alt.Tooltip("row:N", title="step"), alt.Tooltip("kind:N", title="what it was"), alt.Tooltip("hours:Q", format=".1f"),
             alt.Tooltip("from:Q", title=f"from, {unit}", format=".2f"),
         ],
     )  # fmt: skip
-    stretches = base.mark_bar(height=14).encode(x=alt.X("from:Q", title=unit), x2="to:Q")
+    end = max((b for _, _, _, b in rows), default=1.0)
+    stretches = base.mark_bar(height=14).encode(x=alt.X("from:Q", title=unit, scale=alt.Scale(domain=[0, end or 1.0])), x2="to:Q")
     ticks = base.mark_tick(thickness=2, size=14).encode(x="from:Q")
-    return _finished((stretches + ticks).properties(width=WIDTH))
+    return _on_page((stretches + ticks).properties(width=WIDTH))

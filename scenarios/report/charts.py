@@ -90,7 +90,16 @@ def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_nam
         chart = chart + mark.mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(
             x="days:Q", tooltip=alt.Tooltip("name:N", title="line")
         )
-    return _finished(chart.properties(width=WIDTH, height=44 * len({bar for bar, _, _ in rows})))
+    return _on_page(chart.properties(width=WIDTH, height=44 * len({bar for bar, _, _ in rows})))
+
+
+def _on_page(chart: Any) -> Any:
+    """Lines that are faint on a light and on a dark page alike."""
+    return (
+        chart.configure_view(stroke=None)
+        .configure_axis(grid=True, gridColor="#8a93a3", gridOpacity=0.25, domain=False)
+        .configure_title(anchor="start")
+    )
 
 
 def curve(
@@ -127,3 +136,123 @@ def _finished(chart: Any) -> Any:
         .configure_axis(grid=True, gridColor="#e6e9ee", domain=False)
         .configure_title(anchor="start")
     )
+
+
+ALONE_LAST = {"alone": "#4a8fd6", "last": "#d9772b"}
+WORLD_COLOURS = {"today": "#7a8699", "as in the pilot": "#4a8fd6", "live": "#d9772b"}
+"""Colours that can be told from a light and from a dark page."""
+
+
+def differences(rows: Sequence[Interval], unit: str, form: str) -> Any:
+    """Differences with their ranges around a line at nothing: a pair of dots a label."""
+    import altair as alt
+
+    data = alt.Data(
+        values=[{"label": r.label, "series": r.series, "low": r.low, "middle": r.middle, "high": r.high} for r in rows]
+    )
+    series = list(dict.fromkeys(r.series for r in rows))
+    base = alt.Chart(data).encode(
+        y=alt.Y("label:N", sort=list(dict.fromkeys(r.label for r in rows)), title=None, axis=alt.Axis(labelFontSize=13)),
+        yOffset=alt.YOffset("series:N", sort=series),
+        color=alt.Color(
+            "series:N", scale=alt.Scale(domain=series, range=[ALONE_LAST.get(s, BEFORE) for s in series]), title=None,
+            legend=alt.Legend(orient="bottom"),
+        ),
+        tooltip=[
+            alt.Tooltip("label:N", title="cause"), alt.Tooltip("series:N", title="switched on"),
+            *(alt.Tooltip(f"{k}:Q", format=form) for k in ("low", "middle", "high")),
+        ],
+    )  # fmt: skip
+    lines = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=unit, axis=alt.Axis(format=form)), x2="high:Q")
+    dots = base.mark_point(filled=True, size=90, opacity=1).encode(x="middle:Q")
+    zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 4], color="#8a93a3").encode(x="zero:Q")
+    return _on_page((zero + lines + dots).properties(width=WIDTH))
+
+
+@dataclass(frozen=True, slots=True)
+class WeekPoint:
+    """One value of a series in a week, with its range."""
+
+    week: int
+    series: str
+    value: float
+    low: float
+    high: float
+
+
+def weekly(
+    points: Sequence[WeekPoint], unit: str, weeks: str, form: str, band: str = "", line: float | None = None, line_name: str = ""
+) -> Any:
+    """Lines over weeks; `band`: the series whose range is drawn; a dashed line across all weeks."""
+    import altair as alt
+
+    series = list(dict.fromkeys(p.series for p in points))
+    names = [*([line_name] if line is not None else []), *series]
+    last = max((p.week for p in points), default=1)
+    rows: list[dict[str, Any]] = [
+        {"week": p.week, "series": p.series, "value": p.value, "low": p.low, "high": p.high} for p in points
+    ]
+    if line is not None:
+        rows += [{"week": w, "series": line_name, "value": line, "low": line, "high": line} for w in (1, last)]
+    x = alt.X(
+        "week:Q", title=weeks, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(domain=[1, max(2, last)], nice=False)
+    )
+    top = max([p.high for p in points] + ([line] if line is not None else []), default=1.0)
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(domain=[0, top or 1.0]))
+    colour = alt.Color(
+        "series:N", scale=alt.Scale(domain=names, range=[WORLD_COLOURS.get(n, BEFORE) for n in names]), title=None,
+        legend=alt.Legend(orient="bottom", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3),
+    )  # fmt: skip
+    tooltip = [alt.Tooltip("series:N", title="world"), alt.Tooltip("week:Q"), alt.Tooltip("value:Q", title=unit, format=form)]
+
+    def layer(name: str) -> Any:
+        return alt.Chart(alt.Data(values=[row for row in rows if row["series"] == name]))
+
+    drawn = [layer(name).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, tooltip=tooltip) for name in series]
+    if line is not None:
+        drawn.append(layer(line_name).mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(x=x, y=y, color=colour, tooltip=tooltip))
+    if band:
+        range_of = alt.Y("low:Q", title=unit, scale=alt.Scale(domain=[0, top or 1.0]))
+        drawn.insert(0, layer(band).mark_area(opacity=0.18).encode(x=x, y=range_of, y2="high:Q", color=colour))
+    return _on_page(alt.layer(*drawn).properties(width=WIDTH))
+
+
+def heat(rows: Sequence[tuple[str, int, float]], what: str, form: str) -> Any:
+    """A cell for every (row, week), the darker the nearer to 1."""
+    import altair as alt
+
+    data = alt.Data(values=[{"row": row, "week": week, "value": value} for row, week, value in rows])
+    last = max((week for _, week, _ in rows), default=1)
+    chart: Any = alt.Chart(data).mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(
+        x=alt.X("week:O", title="week after go-live", axis=alt.Axis(labelAngle=0, values=[1, *range(4, last + 1, 4)], ticks=False)),
+        y=alt.Y("row:N", sort=list(dict.fromkeys(row for row, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=130)),
+        color=alt.Color(
+            "value:Q", title=what, scale=alt.Scale(domain=[0, 0.5, 0.85, 1], range=["#dfeaf5", "#86b3dd", "#e8913b", "#b02a1f"], clamp=True, interpolate="rgb"),
+            legend=alt.Legend(orient="bottom", format=form, gradientLength=130),
+        ),
+        tooltip=[alt.Tooltip("row:N", title="team"), alt.Tooltip("week:O"), alt.Tooltip("value:Q", title=what, format=form)],
+    )  # fmt: skip
+    return _on_page(chart.properties(width=WIDTH))
+
+
+def timeline(rows: Sequence[tuple[str, str, float, float]], unit: str) -> Any:
+    """Stretches of time one under the other: (row, kind, from, to); a tick marks where each row begins, however short it is."""
+    import altair as alt
+
+    kinds = list(dict.fromkeys(kind for _, kind, _, _ in rows))
+    data = alt.Data(values=[{"row": r, "kind": k, "from": a, "to": b, "hours": 24 * (b - a)} for r, k, a, b in rows])
+    base = alt.Chart(data).encode(
+        y=alt.Y("row:N", sort=list(dict.fromkeys(r for r, _, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=150)),
+        color=alt.Color(
+            "kind:N", scale=alt.Scale(domain=kinds, range=list(PARTS)), title=None,
+            legend=alt.Legend(orient="bottom", columns=1, labelLimit=220),
+        ),
+        tooltip=[
+            alt.Tooltip("row:N", title="step"), alt.Tooltip("kind:N", title="what it was"), alt.Tooltip("hours:Q", format=".1f"),
+            alt.Tooltip("from:Q", title=f"from, {unit}", format=".2f"),
+        ],
+    )  # fmt: skip
+    end = max((b for _, _, _, b in rows), default=1.0)
+    stretches = base.mark_bar(height=14).encode(x=alt.X("from:Q", title=unit, scale=alt.Scale(domain=[0, end or 1.0])), x2="to:Q")
+    ticks = base.mark_tick(thickness=2, size=14).encode(x="from:Q")
+    return _on_page((stretches + ticks).properties(width=WIDTH))

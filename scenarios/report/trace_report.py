@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import units
 from models.schema import Arm, CaseFile
@@ -18,7 +19,7 @@ from scenarios.report.basis import basis, basis_line
 from scenarios.report.trace_words import Part, Teller, facts, place
 from scenarios.report.verdict_text import ARM_NAMES
 from scenarios.store import SolvedCache
-from scenarios.study import replicate_one
+from scenarios.study import Run, replicate_one
 from simulator.clock import HOUR
 from simulator.ledger import OPEN
 from simulator.summary import arrival_weeks, cycle_seconds, longest_path
@@ -28,7 +29,10 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One visit: when it began, where, and its time in parts; `step` is the technical id, `label` its name on screen."""
+    """One visit: when it began, where, and its time in parts; `step` is the technical id, `label` its name on screen.
+
+    hours_in: from the arrival of the case to its beginning.
+    """
 
     when: str
     step: str
@@ -36,6 +40,7 @@ class Event:
     parts: tuple[Part, ...]
     remark: str
     on_longest_path: bool
+    hours_in: float = 0.0
 
     @property
     def hours(self) -> float:
@@ -60,11 +65,25 @@ class Story:
 
 def story(loaded: LoadedCase, arm: Arm, number: int, seed: int) -> Story:
     """The `number`-th case (from 0) that arrives in the target weeks. Raises CaseError (E601) if there are not so many."""
-    run = replicate_one(loaded.case, arm, seed, 0, SolvedCache(loaded.today, seed))
+    return story_of(loaded, arm, number, seed, run_of(loaded, arm, seed))
+
+
+def run_of(loaded: LoadedCase, arm: Arm, seed: int) -> Run:
+    """The simulated future of which stories are told. Raises BaselineError."""
+    return replicate_one(loaded.case, arm, seed, 0, SolvedCache(loaded.today, seed))
+
+
+def in_target_weeks(case: CaseFile, run: Run) -> NDArray[np.int64]:
+    """Rows of the cases that arrive in the target weeks, in the order of their arrival: a case's number is its place among them."""
     week = arrival_weeks(run.ledger)
-    first, last = loaded.case.target.weeks
+    first, last = case.target.weeks
     chosen = np.flatnonzero((week >= first) & (week <= last))
-    chosen = chosen[np.argsort(run.ledger.cases["arrival"][chosen], kind="stable")]
+    return chosen[np.argsort(run.ledger.cases["arrival"][chosen], kind="stable")]
+
+
+def story_of(loaded: LoadedCase, arm: Arm, number: int, seed: int, run: Run) -> Story:
+    """The same from a run that is there already. Raises CaseError (E601)."""
+    chosen = in_target_weeks(loaded.case, run)
     if number >= len(chosen):
         raise CaseError(
             "--case", [Problem("E601", "", f"there are {len(chosen)} cases in the target weeks", f"0 to {len(chosen) - 1}")]
@@ -92,7 +111,9 @@ def _when(case: CaseFile, second: int) -> str:
 def _event(teller: Teller, row: int, on_longest_path: bool) -> Event:
     case, step = teller.run.case, teller.program.step_ids[teller.column("step", row)]
     when = _when(case, teller.column("entered", row))
-    return Event(when, step, place(case, step), tuple(teller.parts(row)), teller.remark(row), on_longest_path)
+    arrival = int(teller.run.ledger.cases["arrival"][teller.column("case", row)])
+    hours_in = (teller.column("entered", row) - arrival) / HOUR
+    return Event(when, step, place(case, step), tuple(teller.parts(row)), teller.remark(row), on_longest_path, hours_in)
 
 
 def in_all(story: Story) -> dict[str, float]:
@@ -145,11 +166,11 @@ def text(story: Story) -> str:
         "",
         f"  {'when':<22}{'step':<{width}}{'time':>11}  what it was",
         *(
-            f"  {e.when:<22}{name:<{width}}{_length(e.hours):>11}  {_what(e)}"
+            f"  {e.when:<22}{name:<{width}}{length(e.hours):>11}  {what_it_was(e)}"
             for e, name in zip(story.events, yours, strict=True)
         ),
         "",
-        *_wrapped(f"in all: {' · '.join(f'{_length(hours)} {what}' for what, hours in in_all(story).items() if hours > 0)}"),
+        *_wrapped(f"in all: {' · '.join(f'{length(hours)} {what}' for what, hours in in_all(story).items() if hours > 0)}"),
     ]
     if story.marks:
         lines += ["", "  facts at the end", *(f"   · {fact}" for fact in facts(case, story.marks))]
@@ -160,7 +181,7 @@ def _wrapped(line: str) -> list[str]:
     return textwrap.wrap(line, 120, initial_indent="  ", subsequent_indent="    ")
 
 
-def _what(event: Event) -> str:
+def what_it_was(event: Event) -> str:
     """The parts of a visit in words, each with its length if there are several."""
     return "; ".join(
         filter(None, (*_parts(event.parts), event.remark, "" if event.on_longest_path else "not on the longest path"))
@@ -169,11 +190,11 @@ def _what(event: Event) -> str:
 
 def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
     for part in parts:
-        length = f"{_length(part.hours)} " if len(parts) > 1 else ""
-        yield f"{length}{part.what}" + (f" ({part.detail})" if part.detail else "")
+        lasted = f"{length(part.hours)} " if len(parts) > 1 else ""
+        yield f"{lasted}{part.what}" + (f" ({part.detail})" if part.detail else "")
 
 
-def _length(hours: float) -> str:
+def length(hours: float) -> str:
     """Hours in the unit that reads best, three digits."""
     number, unit = units.duration_text(round(hours * HOUR)).split()
     return f"{float(number):.3g} {unit}"

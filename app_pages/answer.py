@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 import streamlit as st
 
 from app_pages import parts
 from app_pages.parts import UNFINISHED, plain
-from app_pages.session import current_case, jobs, own_folder
+from app_pages.session import ask, current_case, jobs, own_folder
 from app_pages.verdict_work import ask_verdict
 from scenarios.files import LoadedCase
+from scenarios.jobs import Look, Step
 from scenarios.pages.answer import AnswerPage, answer_page, days_chart, days_rows
 from scenarios.pages.answer_html import as_html
 
 
 def page() -> None:
-    """The page; it looks again by itself until the answer is whole."""
+    """The page; it looks again by itself until the answer and its file are whole."""
     loaded = current_case()
     key, look = ask_verdict(loaded)
-    st.fragment(show, run_every=parts.polling(look))(key, loaded, look.state in UNFINISHED)
+    file = ask_file(key, look, loaded)
+    waiting = look.state in UNFINISHED or file.state in UNFINISHED
+    st.fragment(show, run_every=parts.POLL_SECONDS if waiting else None)(key, loaded, waiting)
+
+
+def ask_file(key: Hashable, look: Look, loaded: LoadedCase) -> Look:
+    """The answer as one page, made once it is whole: its drawings take a second, which no visitor shall wait for."""
+    if look.state != "done":
+        return Look("gone")
+    study = look.answer
+
+    def steps() -> Iterator[Step]:
+        yield Step(as_html(answer_page(study, loaded), loaded.case), 1, 1)
+
+    return ask("file", ("file", key), steps)
 
 
 def show(key: Hashable, loaded: LoadedCase, polling: bool) -> None:
     """The answer so far."""
-    look = jobs().look(key)
-    if polling and look.state not in UNFINISHED:
+    look, file = jobs().look(key), jobs().look(("file", key))
+    asked = look.state == "done" and file.state == "gone"
+    if polling and (asked or (look.state not in UNFINISHED and file.state not in UNFINISHED)):
         st.rerun()
     if look.state == "failed":
         parts.failed(look)
@@ -34,7 +50,13 @@ def show(key: Hashable, loaded: LoadedCase, polling: bool) -> None:
         st.caption("Simulating the first futures …")
         st.skeleton(height=320)
     else:
+        parts.computing(look)
         draw(answer_page(look.answer, loaded), loaded)
+        if file.answer is not None:
+            st.download_button(
+                "This answer as one page (HTML)", file.answer, f"{loaded.case.name}_answer.html", "text/html",
+                icon=":material/download:", on_click="ignore",
+            )  # fmt: skip
         parts.progress(look, "Simulated futures")
 
 
@@ -70,10 +92,6 @@ def draw(page: AnswerPage, loaded: LoadedCase) -> None:
         with st.expander("How were these computed?"):
             st.markdown("\n".join(f"- **{plain(r.label)}**: {plain(r.how)}" for r in page.rows))
     parts.trust(page.checks, page.rests_on, page.basis)
-    st.download_button(
-        "This answer as one page (HTML)", lambda: as_html(page, loaded.case), f"{loaded.case.name}_answer.html", "text/html",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
 
 
 def headline(page: AnswerPage) -> None:

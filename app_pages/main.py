@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path else []
 
 from app_pages.links import GO, restore  # noqa: E402
-from app_pages.parts import plain  # noqa: E402
+from app_pages.parts import COMPUTING, plain  # noqa: E402
 from app_pages.session import remember  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -43,6 +43,7 @@ def main() -> None:
         page("evidence", "Evidence", ":material/folder_open:", "What you have measured, and what it taught."),
     ]  # fmt: skip
     require_login()
+    st.session_state[COMPUTING] = False
     chosen = st.navigation(pages, position="top")
     remember(restore)
     wanted = st.session_state.pop(GO, None)

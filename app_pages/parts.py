@@ -13,6 +13,7 @@ from scenarios.pages.told import Check, Told
 from scenarios.problems import CaseError
 
 POLL_SECONDS = 0.7
+COMPUTING = "computing"
 UNFINISHED = ("waiting", "running")
 SIGNS = r"\`*_{}[]()<>#+-.!|~$:"
 
@@ -25,6 +26,11 @@ def plain(text: Any) -> str:
 def large(text: str, rem: float) -> None:
     """Text that is no heading, in a size that stands out."""
     st.html(f'<div style="font-size:{rem}rem;line-height:1.15;font-weight:600">{escape(text)}</div>')
+
+
+def computing(look: Look) -> None:
+    """Says whether what is drawn next will change by itself; a file of it could be gone before it is fetched, so none is offered yet."""
+    st.session_state[COMPUTING] = look.state in UNFINISHED
 
 
 def polling(look: Look) -> float | None:
@@ -53,8 +59,9 @@ def chart(drawing: Any, title: str, described: str, rows: Sequence[Mapping[str, 
 
     st.markdown(f"**{plain(title)}**")
     st.altair_chart(drawing, width="stretch", height=height, alt=f"{title}. {described}")
-    st.download_button(
-        "Data of this chart", lambda: as_csv(rows), f"{key}.csv", "text/csv", key=f"data {key}", type="tertiary", icon=":material/download:",
+    if not st.session_state.get(COMPUTING):
+        st.download_button(
+        "Data of this chart", as_csv(rows), f"{key}.csv", "text/csv", key=f"data {key}", type="tertiary", icon=":material/download:",
         on_click="ignore",
     )  # fmt: skip
 

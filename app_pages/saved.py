@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -83,7 +82,7 @@ def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(plain(title), width="stretch")
             st.download_button(
-                "File", partial(toml_of, what_if, _of(loaded), loaded.hash), f"{name_of(title)}.toml", "application/toml", key=f"file {title}",
+                "File", toml_of(what_if, _of(loaded), loaded.hash), f"{name_of(title)}.toml", "application/toml", key=f"file {title}",
                 icon=":material/download:", on_click="ignore", help=plain(_command(loaded, title)),
             )  # fmt: skip
             st.button("Delete", key=f"delete {title}", on_click=_delete, args=(loaded, title), icon=":material/delete:")

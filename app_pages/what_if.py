@@ -193,6 +193,7 @@ def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, polling: bool) -
             st.markdown(plain(first_estimate(base, tried.loaded, base.hash, tried.loaded.hash)))
             st.skeleton(height=80)
     else:
+        parts.computing(look)
         effect_drawn(effect_page(look.answer, tried.words))
         parts.progress(look, "Simulated futures")
 
@@ -247,6 +248,7 @@ def curve_shown(key: Hashable, loaded: LoadedCase, polling: bool) -> None:
     elif look.answer is None:
         st.skeleton(height=260)
     else:
+        parts.computing(look)
         rows = curve_rows(look.answer, loaded.case)
         described_as = "A curve of the result live over the accuracy of the AI, with its range and the promise."
         parts.chart(

@@ -71,6 +71,7 @@ def _watch(key: Hashable, polling: bool, draw: Drawing, what: str) -> None:
         if what:
             parts.failed(look)
     elif look.answer is not None:
+        parts.computing(look)
         draw(look.answer)
         if what:
             parts.progress(look, what)
@@ -167,6 +168,8 @@ def take(rows: list[dict[str, Any]], name: str) -> None:
     """A table to take away."""
     from scenarios.pages.tables import as_csv
 
+    if st.session_state.get(parts.COMPUTING):
+        return
     st.download_button(
         "Data of this table", as_csv(rows), f"{name}.csv", "text/csv", key=f"table {name}", type="tertiary", icon=":material/download:",
         on_click="ignore",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from models.parameters import leaves
+from models.leaves import leaves
 from models.schema import Ai, CaseFile, Cause
 from scenarios.pages.why_days import signed
 from scenarios.report.parameter_words import parameter_words

@@ -76,7 +76,7 @@ def causes_apart(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Ite
     plan = decision_plan(loaded.case)
     if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
         plan = APART
-    cache, seen = SolvedCache(loaded.hash, seed), SeenParts()
+    cache, seen = SolvedCache(loaded.today, seed), SeenParts()
     with cached_parts(loaded, plan, draws, seed, means) as kept:
         seen.behind = kept
         for count in growing(draws):

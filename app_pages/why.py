@@ -6,7 +6,7 @@ The first two parts and the teams come from the answer itself; what needs furthe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -20,7 +20,7 @@ from scenarios.exhibits import MEASURES
 from scenarios.files import LoadedCase
 from scenarios.jobs import Look, Step, Work
 from scenarios.pages import why_causes, why_days, why_mechanism, why_story, why_teams, why_weeks
-from scenarios.pages.answer import AnswerPage, answer_page, days_chart, days_rows
+from scenarios.pages.answer import AnswerPage, answer_page, days_rows
 from scenarios.study import Means, VerdictStudy
 from scenarios.study.causes_apart import causes_apart
 from scenarios.version import package_version
@@ -114,10 +114,17 @@ def days_part(study: VerdictStudy, shown: AnswerPage, loaded: LoadedCase) -> Non
     days = once("days", study, lambda: why_days.days_table(study))
     st.header("Where the days go", anchor=False)
     described = "Bars of days, today, as in the pilot and live; each bar adds up to the mean."
-    parts.chart(days_chart(shown, loaded.case), days.finding, described, days_rows(shown), "days by part", height=330)
-    with st.expander("The same as a table that adds up", key="why table", on_change="rerun") as table:
-        if table.open:
-            parts.table(why_days.days_shown(days))
+    parts.chart(
+        why_days.days_drawn(shown.days, loaded.case),
+        days.finding,
+        described,
+        days_rows(shown),
+        "days by part",
+        height=230 + 18 * len({part.name for part in shown.days}),
+    )
+    with st.expander("The same as a table that adds up", key="why table", on_change="rerun") as part:
+        if part.open:
+            table(why_days.days_shown(days))
             st.caption(plain(days.how))
             take(why_days.days_data(days), "days table")
 
@@ -149,14 +156,24 @@ def teams_part(study: VerdictStudy) -> None:
         "load of teams",
         height=120 + 34 * len(found.teams),
     )
-    parts.table(why_teams.teams_shown(found))
+    table(why_teams.teams_shown(found))
     st.markdown(text(why_teams.full_teams(found)))
     st.caption(plain(found.how))
 
 
+def tied(words: str) -> str:
+    """No unit is parted from its number."""
+    return re.sub(r"(?<=\d) (?=%|d\b|days\b|h\b|min\b|s\b)", "\u00a0", words)
+
+
 def text(sentence: str) -> str:
-    """A sentence for Markdown in which no unit is parted from its number."""
-    return plain(re.sub(r"(?<=\d) (?=%|d\b|days\b|h\b|min\b)", "\u00a0", sentence))
+    """A sentence for Markdown."""
+    return plain(tied(sentence))
+
+
+def table(rows: Iterable[dict[str, str]]) -> None:
+    """A small table of texts."""
+    parts.table({key: tied(value) for key, value in row.items()} for row in rows)
 
 
 def trust(shown: AnswerPage) -> None:
@@ -203,7 +220,7 @@ def draw_causes(found: Any) -> None:
     shown = why_causes.causes(found)
     described = "Two dots for every cause, alone and last, with 90 % ranges, around a line at nothing."
     parts.chart(why_causes.causes_chart(shown), shown.finding, described, why_causes.causes_rows(shown), "causes", height=300)
-    parts.table(why_causes.causes_shown(shown))
+    table(why_causes.causes_shown(shown))
     for sentence in shown.sentences:
         st.markdown(text(sentence))
     with st.expander("What each cause switches on"):
@@ -218,7 +235,7 @@ def weeks_part(loaded: LoadedCase, verdict: Hashable, look: Look) -> None:
     """The result by week from the answer's futures; what emerges from futures of its own; what goes in."""
     watched(verdict, look, draw_by_week, "")
     names = [m.short for m in MEASURES]
-    chosen = st.selectbox("Also week by week", names, index=1, key="why measure", persist_state="session")
+    chosen = st.selectbox("Also week by week", names, key="why measure", persist_state="session")
     key = key_of("weeks", loaded)
     watched(key, ask("why weeks", key, weeks_work(loaded)), lambda e: draw_emerging(e, chosen), "Simulated runs")
     draw_inputs(loaded)
@@ -267,7 +284,7 @@ def draw_inputs(loaded: LoadedCase) -> None:
     if not rows:
         st.markdown("No number of this case changes by week after go-live.")
         return
-    parts.table(why_weeks.inputs_shown(rows))
+    table(why_weeks.inputs_shown(rows))
     st.markdown("\n".join(f"- {text(line)}" for line in why_weeks.inputs_sources(rows)))
     if quiet := why_weeks.still(rows):
         st.markdown(plain(quiet))
@@ -316,7 +333,7 @@ def draw_story(found: why_story.Told) -> None:
     for sentence in why_story.sentences(found):
         st.markdown(text(sentence))
     if rows:
-        parts.table(why_story.events_shown(found))
+        table(why_story.events_shown(found))
     st.caption(plain(why_story.HOW))
 
 

@@ -499,12 +499,12 @@ def test_causes_open_and_are_simulated(at):
 
 def test_weeks_open_and_the_measure_can_be_chosen(at):
     shown = texts(open_part(at, "weeks"))
-    assert "Review backlog" in shown
+    assert "Escalation rate week by week" in shown
     assert "it cannot be said" in shown
     assert "the machine: adoption" in shown
 
-    at.selectbox(key="why measure").select("escalation rate")
-    assert "Escalation rate week by week" in texts(settled(at.run()))
+    at.selectbox(key="why measure").select("review backlog")
+    assert "Review backlog week by week" in texts(settled(at.run()))
 
 
 def test_teams_open(at):

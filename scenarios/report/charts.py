@@ -65,21 +65,21 @@ PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b38
 """Colours of parts of the process, told apart also by those who see fewer colours."""
 
 
-def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str) -> Any:
-    """Bars that add up: (bar, part, days); a line across all of them."""
+def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str, columns: int = 2) -> Any:
+    """Bars that add up: (bar, part, days); a line across all of them. columns: of the legend."""
     import altair as alt
 
     parts = list(dict.fromkeys(part for _, part, _ in rows))
-    longest = max([sum(days for name, _, days in rows if name == bar) for bar in {bar for bar, _, _ in rows}] + [line or 0.0])
     data = alt.Data(values=[{"bar": bar, "part": part, "days": days, "order": parts.index(part)} for bar, part, days in rows])
+    longest = max([sum(days for bar, _, days in rows if bar == one) for one in {bar for bar, _, _ in rows}] + [line or 0.0])
     chart: Any = (
         alt.Chart(data)
         .mark_bar()
         .encode(
             y=alt.Y("bar:N", sort=list(dict.fromkeys(bar for bar, _, _ in rows)), title=None),
-            x=alt.X("days:Q", title="days a case", stack="zero", scale=alt.Scale(domain=[0, 1.02 * longest], nice=False)),
+            x=alt.X("days:Q", title="days a case", stack="zero", scale=alt.Scale(domain=[0, longest or 1.0], nice=True)),
             color=alt.Color(
-                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=170)
+                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=columns, labelLimit=340 // columns)
             ),
             order=alt.Order("order:Q"),
             tooltip=[alt.Tooltip("bar:N", title="world"), alt.Tooltip("part:N"), alt.Tooltip("days:Q", format=".1f")],
@@ -242,7 +242,7 @@ def timeline(rows: Sequence[tuple[str, str, float, float]], unit: str) -> Any:
     kinds = list(dict.fromkeys(kind for _, kind, _, _ in rows))
     data = alt.Data(values=[{"row": r, "kind": k, "from": a, "to": b, "hours": 24 * (b - a)} for r, k, a, b in rows])
     base = alt.Chart(data).encode(
-        y=alt.Y("row:N", sort=list(dict.fromkeys(r for r, _, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=150)),
+        y=alt.Y("row:N", sort=list(dict.fromkeys(r for r, _, _, _ in rows)), title=None, axis=alt.Axis(labelLimit=115)),
         color=alt.Color(
             "kind:N", scale=alt.Scale(domain=kinds, range=list(PARTS)), title=None,
             legend=alt.Legend(orient="bottom", columns=1, labelLimit=220),

@@ -44,7 +44,10 @@ def main() -> None:
     ]  # fmt: skip
     require_login()
     st.session_state[COMPUTING] = False
-    chosen = st.navigation(pages, position="top")
+    chosen = st.navigation(pages, position="hidden")
+    with st.container(horizontal=True, gap="xxsmall"):
+        for one in pages:
+            st.page_link(one, width="content")
     remember(restore)
     wanted = st.session_state.pop(GO, None)
     if wanted is not None:

@@ -217,7 +217,7 @@ def effect_drawn(page: EffectPage) -> None:
     parts.metrics(page.numbers)
     rows = [{"world": world, "part of the process": name, "days a case": round(days, 3)} for world, name, days in page.days]
     drawing = charts.stacked(list(page.days), None, "")
-    parts.chart(drawing, page.finding, "Bars of days a case, live, without and with the change.", rows, "effect", 230)
+    parts.chart(drawing, page.finding, "Bars of days a case, live, without and with the change.", rows, "effect", 290)
 
 
 # -- the curve

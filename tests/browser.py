@@ -120,12 +120,8 @@ class Visitor:
         self.settles()
 
     def goes_to(self, title: str) -> None:
-        """Another page by the navigation; on a phone it is behind a button."""
+        """Another page by the navigation."""
         link = self.page.get_by_role("link", name=title, exact=True)
-        menu = self.page.get_by_test_id("stExpandSidebarButton")
-        if menu.count() and menu.is_visible():
-            menu.click()
-            self.page.wait_for_timeout(500)
         link.first.click()
         self.page.wait_for_selector(SETTLED)
         self.page.wait_for_timeout(300)

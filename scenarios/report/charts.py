@@ -65,7 +65,7 @@ PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b38
 """Colours of parts of the process, told apart also by those who see fewer colours."""
 
 
-def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str, columns: int = 2) -> Any:
+def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str, columns: int = 1) -> Any:
     """Bars that add up: (bar, part, days); a line across all of them. columns: of the legend."""
     import altair as alt
 

@@ -61,6 +61,36 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str, unit: str, colours:
     return _finished(chart.properties(title=title, width=WIDTH, height=alt.Step(18)))
 
 
+SAID_BEFORE, SAID_AFTER = "before your data", "after"
+
+
+def before_after(rows: Sequence[Interval], unit: str, form: str, logarithmic: bool = False) -> Any:
+    """Ranges before and after data, one above the other; long labels are broken into lines (marked by |)."""
+    import altair as alt
+
+    data = alt.Data(
+        values=[{"label": r.label, "series": r.series, "low": r.low, "middle": r.middle, "high": r.high} for r in rows]
+    )
+    series, colours = [SAID_BEFORE, SAID_AFTER], [BEFORE, AFTER]
+    scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(zero=False)
+    base = alt.Chart(data).encode(
+        y=alt.Y(
+            "label:N", sort=list(dict.fromkeys(r.label for r in rows)), title=None,
+            axis=alt.Axis(labelExpr="split(datum.value, '|')", labelLimit=170),
+        ),
+        yOffset=alt.YOffset("series:N", sort=series),
+        color=alt.Color(
+            "series:N", scale=alt.Scale(domain=series, range=colours), title=None, legend=alt.Legend(orient="bottom")
+        ),
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("series:N"), *(alt.Tooltip(f"{x}:Q", format=form) for x in ("low", "middle", "high"))],
+    )  # fmt: skip
+    lines = base.mark_rule(strokeWidth=4).encode(
+        x=alt.X("low:Q", title=unit, scale=scale, axis=alt.Axis(format=form, tickCount=5)), x2="high:Q"
+    )
+    dots = base.mark_point(filled=True, size=70).encode(x="middle:Q")
+    return _finished((lines + dots).properties(width=WIDTH, height=alt.Step(15)))
+
+
 PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b3884d", "#5aa2a8", "#c98bb0", "#9aa5b8", "#c4c9cc")
 """Colours of parts of the process, told apart also by those who see fewer colours."""
 

@@ -96,7 +96,7 @@ def predictive_section(posterior: PosteriorDraws) -> Section | None:
         else f"The fits would produce data like yours ({len(rows)} figures compared)"
     )
     table = TableOf(
-        ("figure", "observed", "9 of 10 replicated samples"),
+        ("figure", "observed", "9 of 10 samples made from the fit"),
         tuple((p.what, f"{p.observed:.4g}", f"{p.low:.4g} to {p.high:.4g}") for _, p in rows),
         tuple({"fit": s.name, "figure": p.what, "observed": p.observed, "low": p.low, "high": p.high} for s, p in rows),
     )

@@ -15,7 +15,7 @@ _WORDS = {
     "remind": "after a reminder:", "multiplier": "what remains", "catch": "errors noticed", "shift": "accuracy live against the pilot (logit)",
     "scope_penalty": "types never piloted (logit)", "type_effect": "accuracy of", "type_shift": "live against the pilot, of",
     "accepted_error": "accepted and wrong", "coverage": "accepted without review", "accuracy": "accuracy in the pilot",
-    "cluster_correlation": "errors that come together", "mean": "mean", "cv": "spread",
+    "cluster_correlation": "errors that come together", "mean": "mean", "cv": "spread", "load_slope": "loss of attention under load",
 }  # fmt: skip
 
 

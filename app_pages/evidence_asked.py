@@ -33,6 +33,7 @@ from scenarios.problems import CaseError
 DECIMALS = {"": "as each column proves it", ",": "comma: 1.234,5", ".": "point: 1,234.5"}
 ORDERS = {"": "as each column proves it", "day_first": "day first: 31/12/2026", "month_first": "month first: 12/31/2026"}
 SELECTED = {"": "not said", "arrival": "all that came in a period", "end": "all that ended in a period"}
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
 TOLERATED = (0.0, 0.01, 0.02, 0.05, 0.1)
 
 
@@ -48,8 +49,8 @@ def all_files(folder: Path | None, needed: bool) -> None:
                 "In which time zone are dates and times written?", known, known.index(now.zone) if now.zone in known else None,
                 key="evidence zone", placeholder="Choose a time zone", help=plain(asked_words("zone")),
             ),
-            "exported": st.date_input(
-                "Which is the last day that the files cover?", now.exported, key="evidence exported", help=plain(asked_words("exported"))
+            "exported": _day(
+                "Which is the last day that the files cover?", now.exported, "evidence exported", plain(asked_words("exported"))
             ),
             "decimal": _one_of("How are decimals written?", DECIMALS, now.decimal, "decimal"),
             "dates": _one_of("How are dates such as 03/04/2026 meant?", ORDERS, now.dates, "dates"),
@@ -60,8 +61,8 @@ def all_files(folder: Path | None, needed: bool) -> None:
                 help=plain(asked_words("defective_rows_at_most")),
             ),
             "selected_by": _one_of("How were the rows of times and approvals chosen?", SELECTED, now.selected_by, "selected_by"),
-            "first_day": st.date_input("First day of that period", now.first_day, key="evidence first"),
-            "last_day": st.date_input("Last day of that period", now.last_day, key="evidence last"),
+            "first_day": _day("First day of that period", now.first_day, "evidence first", None),
+            "last_day": _day("Last day of that period", now.last_day, "evidence last", None),
             "model_version": st.text_input(
                 "Which version of the AI goes live?", now.model_version, key="evidence version", help=plain(asked_words("model_version"))
             ),
@@ -146,7 +147,8 @@ LOG_ROLES = {"activity": "What happened", "time": "When it happened, or ended", 
 def _roles(name: str, columns: list[str], now: ExportMapping | None, log: bool) -> dict[str, str]:
     asked = {**ROLES, **(LOG_ROLES if log else {})}
     known = {} if now is None else now.columns.named()
-    return {role: _column(f"mapping {role} {name}", label, columns, known.get(role, "")) for role, label in asked.items()}
+    with st.grid(2, min_column_width=220):
+        return {role: _column(f"mapping {role} {name}", label, columns, known.get(role, "")) for role, label in asked.items()}
 
 
 def _column(key: str, label: str, columns: list[str], now: str) -> str:
@@ -181,15 +183,16 @@ def _events(
             help="Two are needed: when the clock starts and when it stops. Each further one locates days.",
         )  # fmt: skip
     options = [NOT_USED, *words]
-    return {
-        thing: str(
-            st.selectbox(
-                plain(f"What is {thing}?"), options, options.index(known[thing]) if thing in known else 0,
-                format_func=lambda event: words.get(event, "not used"), key=f"mapping event {name} {thing}",
+    with st.grid(2, min_column_width=220):
+        return {
+            thing: str(
+                st.selectbox(
+                    plain(f"What is {thing}?"), options, options.index(known[thing]) if thing in known else 0,
+                    format_func=lambda event: plain(words.get(event, "not used")), key=f"mapping event {name} {thing}",
+                )
             )
-        )
-        for thing in things
-    }  # fmt: skip
+            for thing in things
+        }  # fmt: skip
 
 
 def _types(name: str, seen: ExportSeen, case: CaseFile, now: ExportMapping | None, roles: Mapping[str, str]) -> dict[str, str]:
@@ -223,13 +226,17 @@ def _period(name: str, now: ExportMapping | None) -> dict[str, Any]:
         "Which cases does it hold?", list(chosen), 0 if now is None else list(chosen).index(now.selected_by),
         format_func=lambda value: chosen[value], key=f"mapping by {name}", horizontal=True,
     )  # fmt: skip
-    first = st.date_input("First day of the period", None if now is None else now.first_day, key=f"mapping first {name}")
-    last = st.date_input("Last day of the period", None if now is None else now.last_day, key=f"mapping last {name}")
-    exported = st.date_input(
-        "Day of the export", None if now is None else now.exported, key=f"mapping exported {name}",
-        help="What has no end by then is open.", max_value=date(2100, 1, 1),
-    )  # fmt: skip
+    known = (None, None, None) if now is None else (now.first_day, now.last_day, now.exported)
+    with st.grid(3, min_column_width=150):
+        first = _day("First day of the period", known[0], f"mapping first {name}", None)
+        last = _day("Last day of the period", known[1], f"mapping last {name}", None)
+        exported = _day("Day of the export", known[2], f"mapping exported {name}", "What has no end by then is open.")
     sample = st.checkbox(
         "It holds only some of the cases of that period", now is not None and now.holds == "sample", key=f"mapping sample {name}"
     )
     return {"selected_by": by, "first_day": first, "last_day": last, "exported": exported, "is_sample": sample}
+
+
+def _day(label: str, now: date | None, key: str, told: str | None) -> date | None:
+    found = st.date_input(label, now, min_value=FIRST_DAY, max_value=LAST_DAY, key=key, help=told)
+    return found if isinstance(found, date) else None

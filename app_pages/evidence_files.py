@@ -15,7 +15,7 @@ from scenarios.pages.tables import as_csv
 from scenarios.problems import CaseError
 from scenarios.uploads import Stored, add, add_all, likely_kind, remove, shown_name
 
-COUNT, SAID, UNNAMED = "evidence uploads", "evidence said", "evidence unnamed"
+FILES, SAID, UNNAMED = "evidence files", "evidence said", "evidence unnamed"
 MOST_UNNAMED = 3
 SIGNS = {
     "sound": ":green[:material/check_circle:]",
@@ -26,24 +26,27 @@ SIGNS = {
 
 def uploader() -> None:
     """Where files are added; what became of the last ones is said beneath."""
-    count = st.session_state.setdefault(COUNT, 0)
-    key = f"evidence upload {count}"
-    st.file_uploader(
-        "Add files", accept_multiple_files=True, key=key, on_change=_take, args=(key,),
-        help="CSV, Excel (.xlsx) or Parquet, up to 100 MB each; also the .toml that says how an export is to be read. They stay in the memory "
-        "of this server and go when you leave the case; nothing is kept unless you download the case folder on the page Start.",
-    )  # fmt: skip
-    for good, text in st.session_state.get(SAID, ()):
-        (st.success if good else st.error)(text)
+    with st.form("evidence add", clear_on_submit=True):
+        st.file_uploader(
+            "Files to add", accept_multiple_files=True, key=FILES,
+            help="CSV, Excel (.xlsx) or Parquet, up to 100 MB each; also the .toml that says how an export is to be read. They stay in the memory "
+            "of this server and go when you leave the case; nothing is kept unless you download the case folder on the page Start.",
+        )  # fmt: skip
+        st.form_submit_button("Add these files", key="evidence take", on_click=_take, icon=":material/upload:")
+    said = st.session_state.get(SAID, ())
+    for good, box in ((False, st.error), (True, st.success)):
+        lines = [text for kept, text in said if kept == good]
+        if lines:
+            box("  \n".join(lines))
     _unnamed()
 
 
-def _take(key: str) -> None:
-    """Stores what came, and empties the field for the next files."""
-    files = [(f.name, f.getvalue()) for f in st.session_state.get(key) or ()]
+def _take() -> None:
+    """Stores what came."""
+    files = [(f.name, f.getvalue()) for f in st.session_state.get(FILES) or ()]
     if not files:
+        st.session_state[SAID] = [(False, "Choose the files first.")]
         return
-    st.session_state[COUNT] += 1
     said: list[tuple[bool, str]] = []
     try:
         folder = _changing()

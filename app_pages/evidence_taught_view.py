@@ -15,10 +15,11 @@ from scenarios.files import LoadedCase
 from scenarios.pages.evidence_fit import Stage
 from scenarios.pages.evidence_taught import HOW, Number, Ranges, TaughtPage, taught_page
 from scenarios.report.basis import basis_line
+from scenarios.report.charts import ROW_PIXELS
 from scenarios.report.sections import Section
 
-LINE, FRAME = 34, 110
-"""Pixels of a line of a chart's labels, and of axis and legend."""
+FRAME = 90
+"""Pixels of the axis and legend of a chart."""
 
 
 @st.cache_resource(max_entries=32, ttl=3_600, show_spinner=False)
@@ -56,7 +57,7 @@ def taught(loaded: LoadedCase, folder: Path | None) -> None:
 
 def _ranges(ranges: Ranges) -> None:
     parts.chart(
-        ranges.chart(), ranges.title, ranges.described, ranges.data, f"evidence {ranges.key}", LINE * ranges.lines // 2 + FRAME
+        ranges.chart(), ranges.title, ranges.described, ranges.data, f"evidence {ranges.key}", ROW_PIXELS * ranges.rows + FRAME
     )
 
 
@@ -74,7 +75,12 @@ def show_section(section: Section) -> None:
         rows = [dict(zip(section.table.headings, row, strict=True)) for row in section.table.rows]
         drawing = section.chart().properties(title="")
         parts.chart(
-            drawing, section.described.capitalize(), section.title, rows, f"evidence {section.key}", 42 * len(rows) + FRAME
+            drawing,
+            section.described.capitalize(),
+            section.title,
+            rows,
+            f"evidence {section.key}",
+            ROW_PIXELS * len(rows) + FRAME,
         )
     if section.table is not None and section.table.rows:
         parts.table(dict(zip(section.table.headings, row, strict=True)) for row in section.table.rows)

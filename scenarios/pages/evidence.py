@@ -25,6 +25,8 @@ from scenarios.report.parameter_words import parameter_words
 from scenarios.uploads import EXPORT, Stored
 
 NUMBERS_SHOWN = 4
+OF_ANY = ("counts", "experts", "readiness")
+"""Kinds that speak of any number, or of causes."""
 ASKED = "E540"
 """The code of what must be said about files before they can be read."""
 
@@ -72,7 +74,7 @@ def templates(case: CaseFile) -> tuple[Template, ...]:
     found = [Template(EXPORT, *TITLES[EXPORT], *export_template(case))]
     for kind in KINDS:
         rows = example_rows(kind, case)
-        if rows and (possible(kind, case) or kind.name == "readiness"):
+        if rows and (possible(kind, case) or kind.name in OF_ANY):
             name = f"{DOWNLOADS.get(kind.name, kind.name)}.csv"
             found.append(Template(kind.name, *TITLES[kind.name], name, "\n".join(pages.csv_lines(kind, rows)) + "\n"))
     return tuple(found)
@@ -140,6 +142,8 @@ def _card(stored: Stored, figures: FileFigures | None, wrong: bool, case: CaseFi
 
 
 def _found(f: FileFigures, case: CaseFile) -> Iterator[str]:
+    if not f.rows_read:
+        return
     rows = f"{f.rows_read:,} row{'' if f.rows_read == 1 else 's'} read, {f.rows_used:,} used"
     if f.rows_defective:
         rows += f", {f.rows_defective:,} with defects"
@@ -176,7 +180,7 @@ def troubles(checked: Checked, case: CaseFile) -> tuple[Trouble, ...]:
     """Every defect in the words of the page, those that block first; how many more of a code there are is a line of its own."""
     found = [
         Trouble(d.code, file_words(d.file), d.place, on_page(d.message, case), on_page(d.remedy, case), d.blocks)
-        for d in sorted(checked.defects, key=lambda d: not d.blocks)
+        for d in sorted(checked.defects, key=lambda d: (not d.blocks, d.row or 0))
     ]
     more = [
         Trouble(code, file_words(f.name), "", f"and {count:,} more of this kind", "", False)

@@ -65,7 +65,7 @@ class Ranges:
     described: str
     chart: Callable[[], Any]
     data: tuple[dict[str, object], ...]
-    lines: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,10 +150,9 @@ def _drawn(
         }
         for i in drawn
     )
-    lines = sum(max(2, len(textwrap.wrap(label, LABEL_WIDTH))) for label in labels.values())
     described = f"Ranges of {len(shown)} numbers, before your data and after; 5 % to 95 %, a dot at the middle."
     return Ranges(
-        key, title, described, lambda: charts.before_after(drawn, f"{unit}, 5 % to 95 %", form, logarithmic), data, lines
+        key, title, described, lambda: charts.before_after(drawn, f"{unit}, 5 % to 95 %", form, logarithmic), data, len(shown)
     )
 
 

@@ -56,7 +56,9 @@ _PATH = re.compile(
     r"\b(?:steps|teams|systems|types|arrivals|baseline|conditions)\.[\w-]+(?:\.[\w-]+)*(?:@(?:as_is|pilot|production))?"
 )
 _PHRASES = (
-    ("pilotproof evidence init writes an example", "under \"Which column is what\""),
+    ("has no mapping: which of its columns are which dates is not said", "which of its columns is which date is not said yet"),
+    ("write invoices.toml; pilotproof evidence init writes an example", 'say it below, under "Which column is what"'),
+    ("write cases.toml; pilotproof evidence init writes an example", 'say it below, under "Which column is what"'),
     ('write random letters, for example salt = "q7vX2mB9…"', "upload the file again"),
     ("say it in settings.toml (exported)", "say it under \"Questions about your files\""),
     ("in settings.toml", "under \"Questions about your files\""),
@@ -64,8 +66,9 @@ _PHRASES = (
     ("settings.toml", "the questions about your files"),
     ("in leave_out_types", "as not covered by this case"),
     ("under [types]", "under \"Which column is what\""),
-    ("invoices.toml;", "the answers"),
-    ("cases.toml;", "the answers"),
+    ("The fits would produce", "What was learned would produce"),
+    ("the fits would produce", "what was learned would produce"),
+    ("made from the fit", "made from what was learned"),
     ("scope penalty", "loss of types never piloted"),
     ("the fit's data do", "the data do"),
     ("draws", "simulated values"),

@@ -62,6 +62,9 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str, unit: str, colours:
 
 
 SAID_BEFORE, SAID_AFTER = "before your data", "after"
+ROW_PIXELS = 46
+BOTH_THEMES = "#3a7fc9"
+"""A blue that is seen on white and on black."""
 
 
 def before_after(rows: Sequence[Interval], unit: str, form: str, logarithmic: bool = False) -> Any:
@@ -71,8 +74,13 @@ def before_after(rows: Sequence[Interval], unit: str, form: str, logarithmic: bo
     data = alt.Data(
         values=[{"label": r.label, "series": r.series, "low": r.low, "middle": r.middle, "high": r.high} for r in rows]
     )
-    series, colours = [SAID_BEFORE, SAID_AFTER], [BEFORE, AFTER]
-    scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(zero=False)
+    series, colours = [SAID_BEFORE, SAID_AFTER], [BEFORE, BOTH_THEMES]
+    low, high = min(r.low for r in rows), max(r.high for r in rows)
+    scale = (
+        alt.Scale(type="log", nice=False, domain=[low / 1.1, high * 1.1])
+        if logarithmic
+        else alt.Scale(domain=[min(0.0, low), high * 1.02])
+    )
     base = alt.Chart(data).encode(
         y=alt.Y(
             "label:N", sort=list(dict.fromkeys(r.label for r in rows)), title=None,
@@ -88,7 +96,7 @@ def before_after(rows: Sequence[Interval], unit: str, form: str, logarithmic: bo
         x=alt.X("low:Q", title=unit, scale=scale, axis=alt.Axis(format=form, tickCount=5)), x2="high:Q"
     )
     dots = base.mark_point(filled=True, size=70).encode(x="middle:Q")
-    return _finished((lines + dots).properties(width=WIDTH, height=alt.Step(15)))
+    return (lines + dots).properties(width=WIDTH, height=ROW_PIXELS * len({r.label for r in rows})).configure_view(stroke=None)
 
 
 PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b3884d", "#5aa2a8", "#c98bb0", "#9aa5b8", "#c4c9cc")

@@ -43,9 +43,9 @@ def page() -> None:
     st.title("What you have measured, and what it taught", anchor=False)
     st.markdown(plain(rests_on(loaded)))
     if own_folder() is None:
-        st.caption("You look at an example." if folder is None else "You look at the case that the program was begun with.")
+        what = "an example" if folder is None else "the case that the program was begun with"
         st.caption(
-            "A file that you add makes a copy of it, which is your case from then on; you can change its numbers on the page Start."
+            f"You look at {what}. A file that you add makes a copy of it: your case, whose numbers you change on the page Start."
         )
     if loaded.case.posterior is not None:
         taught(loaded, folder)
@@ -84,7 +84,7 @@ def checked(folder: Path, files: tuple[Stored, ...], loaded: LoadedCase) -> Chec
         return None
     found: Checked = seen.answer
     show_cards(cards(files, found, loaded.case))
-    wrong = troubles(found, loaded.case)
+    wrong = troubles(found)
     if wrong:
         (st.error if found.blocked else st.warning)(f"{plain(summary(wrong, len(files)))}.")
         show_troubles(wrong)
@@ -125,7 +125,7 @@ def learn(folder: Path, files: tuple[Stored, ...], found: Checked | None, loaded
     if loaded.unfitted:
         names = "; ".join(file_words(name) for name in loaded.unfitted)
         st.markdown(plain(f"Not used yet, so no answer rests on them: {names}."))
-    st.caption(plain(how_long(found)))
+    st.caption(plain(how_long({f.kind for f in files} | set(found.kinds))))
     usable = not found.blocked and (found.kinds or found.has_cycles)
     st.button(
         "Learn from these files", key="evidence learn", type="primary", icon=":material/school:", disabled=not usable, on_click=begin,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import streamlit as st
 
@@ -43,35 +44,36 @@ def all_files(folder: Path | None, needed: bool) -> None:
         st.expander("Questions about your files", expanded=needed, icon=":material/help:"),
         st.form("evidence settings", border=False),
     ):
-        now, known = settings_of(folder), zones()
-        said: dict[str, Any] = {
-            "zone": st.selectbox(
-                "In which time zone are dates and times written?", known, known.index(now.zone) if now.zone in known else None,
-                key="evidence zone", placeholder="Choose a time zone", help=plain(asked_words("zone")),
-            ),
-            "exported": _day(
-                "Which is the last day that the files cover?", now.exported, "evidence exported", plain(asked_words("exported"))
-            ),
-            "decimal": _one_of("How are decimals written?", DECIMALS, now.decimal, "decimal"),
-            "dates": _one_of("How are dates such as 03/04/2026 meant?", ORDERS, now.dates, "dates"),
-            "defective_rows_at_most": st.selectbox(
-                "Which share of a file's rows may be left out because of defects?", TOLERATED,
-                TOLERATED.index(now.defective_rows_at_most) if now.defective_rows_at_most in TOLERATED else 0,
-                format_func=lambda share: f"{share:.0%}" if share else "none: one defect stops it", key="evidence tolerated",
-                help=plain(asked_words("defective_rows_at_most")),
-            ),
-            "selected_by": _one_of("How were the rows of times and approvals chosen?", SELECTED, now.selected_by, "selected_by"),
-            "first_day": _day("First day of that period", now.first_day, "evidence first", None),
-            "last_day": _day("Last day of that period", now.last_day, "evidence last", None),
-            "model_version": st.text_input(
-                "Which version of the AI goes live?", now.model_version, key="evidence version", help=plain(asked_words("model_version"))
-            ),
-        }  # fmt: skip
+        now, known, scope = settings_of(folder), zones(), crc32(str(folder).encode())
+        with st.grid(2, min_column_width=240):
+            said: dict[str, Any] = {
+                "zone": st.selectbox(
+                    "In which time zone are dates and times written?", known, known.index(now.zone) if now.zone in known else None,
+                    key=f"evidence zone {scope}", persist_state="session", placeholder="Choose a time zone", help=plain(asked_words("zone")),
+                ),
+                "exported": _day(
+                    "Which is the last day that the files cover?", now.exported, f"evidence exported {scope}", plain(asked_words("exported"))
+                ),
+                "decimal": _one_of("How are decimals written?", DECIMALS, now.decimal, "decimal", scope),
+                "dates": _one_of("How are dates such as 03/04/2026 meant?", ORDERS, now.dates, "dates", scope),
+                "defective_rows_at_most": st.selectbox(
+                    "Which share of a file's rows may be left out because of defects?", TOLERATED,
+                    TOLERATED.index(now.defective_rows_at_most) if now.defective_rows_at_most in TOLERATED else 0,
+                    format_func=lambda share: f"{share:.0%}" if share else "none: one defect stops it", key=f"evidence tolerated {scope}", persist_state="session",
+                    help=plain(asked_words("defective_rows_at_most")),
+                ),
+                "selected_by": _one_of("How were the rows of times and approvals chosen?", SELECTED, now.selected_by, "selected_by", scope),
+                "first_day": _day("First day of that period", now.first_day, f"evidence first {scope}", None),
+                "last_day": _day("Last day of that period", now.last_day, f"evidence last {scope}", None),
+                "model_version": st.text_input(
+                    "Which version of the AI goes live?", now.model_version, key=f"evidence version {scope}", persist_state="session", help=plain(asked_words("model_version"))
+                ),
+            }  # fmt: skip
         if st.form_submit_button("Keep these answers", type="primary"):
             _keep(lambda mine: save_settings(mine, said), "Your answers are kept; the files are read with them.")
 
 
-def _one_of(label: str, options: Mapping[str, str], now: str, name: str) -> str:
+def _one_of(label: str, options: Mapping[str, str], now: str, name: str, scope: int) -> str:
     values = list(options)
     return str(
         st.selectbox(
@@ -79,7 +81,8 @@ def _one_of(label: str, options: Mapping[str, str], now: str, name: str) -> str:
             values,
             values.index(now),
             format_func=lambda value: options[value],
-            key=f"evidence {name}",
+            key=f"evidence {name} {scope}",
+            persist_state="session",
             help=plain(asked_words(name)),
         )
     )
@@ -106,35 +109,27 @@ def export(folder: Path | None, name: str, seen: ExportSeen, case: CaseFile, nee
     with st.expander("Which column is what", expanded=needed, icon=":material/view_column:"):
         now = answers_of(folder, name)
         columns = list(seen.columns)
+        scope = f"{name} {crc32(f'{folder} {columns}'.encode())}"
         log = st.radio(
             "What is a row of your export?", ["a row a case", "a row an event"], int(now is not None and now.form == "events"),
-            key=f"mapping form {name}", horizontal=True,
+            key=f"mapping form {scope}", persist_state="session", horizontal=True,
         ) == "a row an event"  # fmt: skip
-        roles = _roles(name, columns, now, log)
-        events = _events(name, seen, case, now, roles, log)
-        types = _types(name, seen, case, now, roles)
+        roles = _roles(scope, columns, now, log)
+        events = _events(scope, seen, case, now, roles, log)
+        types = _types(scope, seen, case, now, roles)
         people = st.multiselect(
-            "Columns that name people", columns, [p for p in now.people if p in columns] if now else [], key=f"mapping people {name}",
+            "Columns that name people", columns, [p for p in now.people if p in columns] if now else [], key=f"mapping people {scope}", persist_state="session",
             help="Only made-up names of them are kept.",
         )  # fmt: skip
-        period = _period(name, now)
-        if st.button("Keep which column is what", key=f"mapping keep {name}", type="primary"):
+        period = _period(scope, now)
+        if st.button("Keep which column is what", key=f"mapping keep {scope}", type="primary"):
             first, last = period["first_day"], period["last_day"]
             if first is None or last is None or not roles["case"]:
                 st.error("Still open: the number of the case, and the first and last day.")
                 return
             answers = ExportAnswers(
-                roles,
-                events,
-                first,
-                last,
-                period["selected_by"],
-                period["exported"],
-                log,
-                period["is_sample"],
-                types,
-                tuple(people),
-            )
+                roles, events, first, last, period["selected_by"], period["exported"], log, period["is_sample"], types, tuple(people)
+            )  # fmt: skip
             _keep(lambda mine: save_mapping(mine, name, answers), "Which column is what is kept; the export is read with it.")
 
 
@@ -157,8 +152,9 @@ def _column(key: str, label: str, columns: list[str], now: str) -> str:
         label,
         options,
         options.index(now) if now in options else 0,
-        format_func=lambda c: plain(c) if c else "not in the file",
+        format_func=lambda c: c or "not in the file",
         key=key,
+        persist_state="session",
     )
     return str(found or "")
 
@@ -179,7 +175,7 @@ def _events(
     else:
         free = [c for c in seen.columns if c not in roles.values()]
         things = st.multiselect(
-            "Columns that hold dates you know the meaning of", free, [c for c in known if c in free], key=f"mapping dates {name}",
+            "Columns that hold dates you know the meaning of", free, [c for c in known if c in free], key=f"mapping dates {name}", persist_state="session",
             help="Two are needed: when the clock starts and when it stops. Each further one locates days.",
         )  # fmt: skip
     options = [NOT_USED, *words]
@@ -188,7 +184,7 @@ def _events(
             thing: str(
                 st.selectbox(
                     plain(f"What is {thing}?"), options, options.index(known[thing]) if thing in known else 0,
-                    format_func=lambda event: plain(words.get(event, "not used")), key=f"mapping event {name} {thing}",
+                    format_func=lambda event: words.get(event, "not used"), key=f"mapping event {name} {thing}", persist_state="session",
                 )
             )
             for thing in things
@@ -212,8 +208,8 @@ def _types(name: str, seen: ExportSeen, case: CaseFile, now: ExportMapping | Non
         before = known.get(value, likely_type(value, case))
         found[value] = str(
             st.selectbox(
-                plain(f"Which type is {value}?"), options, options.index(before) if before in options else 0, key=f"mapping type {name} {value}",
-                format_func=lambda t: plain(case.types[t].label or t.replace("_", " ")) if t else "not covered by this case",
+                plain(f"Which type is {value}?"), options, options.index(before) if before in options else 0, key=f"mapping type {name} {value}", persist_state="session",
+                format_func=lambda t: case.types[t].label or t.replace("_", " ") if t else "not covered by this case",
             )
         )  # fmt: skip
     return found
@@ -224,7 +220,7 @@ def _period(name: str, now: ExportMapping | None) -> dict[str, Any]:
     chosen = {key: word for key, word in SELECTED.items() if key}
     by = st.radio(
         "Which cases does it hold?", list(chosen), 0 if now is None else list(chosen).index(now.selected_by),
-        format_func=lambda value: chosen[value], key=f"mapping by {name}", horizontal=True,
+        format_func=lambda value: chosen[value], key=f"mapping by {name}", persist_state="session", horizontal=True,
     )  # fmt: skip
     known = (None, None, None) if now is None else (now.first_day, now.last_day, now.exported)
     with st.grid(3, min_column_width=150):
@@ -232,11 +228,14 @@ def _period(name: str, now: ExportMapping | None) -> dict[str, Any]:
         last = _day("Last day of the period", known[1], f"mapping last {name}", None)
         exported = _day("Day of the export", known[2], f"mapping exported {name}", "What has no end by then is open.")
     sample = st.checkbox(
-        "It holds only some of the cases of that period", now is not None and now.holds == "sample", key=f"mapping sample {name}"
+        "It holds only some of the cases of that period",
+        now is not None and now.holds == "sample",
+        key=f"mapping sample {name}",
+        persist_state="session",
     )
     return {"selected_by": by, "first_day": first, "last_day": last, "exported": exported, "is_sample": sample}
 
 
 def _day(label: str, now: date | None, key: str, told: str | None) -> date | None:
-    found = st.date_input(label, now, min_value=FIRST_DAY, max_value=LAST_DAY, key=key, help=told)
+    found = st.date_input(label, now, min_value=FIRST_DAY, max_value=LAST_DAY, key=key, help=told, persist_state="session")
     return found if isinstance(found, date) else None

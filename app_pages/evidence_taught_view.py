@@ -13,12 +13,12 @@ from app_pages.parts import UNFINISHED, plain
 from app_pages.session import SEED
 from scenarios.files import LoadedCase
 from scenarios.pages.evidence_fit import Stage
-from scenarios.pages.evidence_taught import HOW, Number, Ranges, TaughtPage, taught_page
+from scenarios.pages.evidence_taught import HOW, Number, Ranges, TaughtPage, taught_page, working_words
 from scenarios.report.basis import basis_line
 from scenarios.report.charts import ROW_PIXELS
 from scenarios.report.sections import Section
 
-FRAME = 90
+FRAME = 110
 """Pixels of the axis and legend of a chart."""
 
 
@@ -62,10 +62,15 @@ def _ranges(ranges: Ranges) -> None:
 
 
 def _numbers(numbers: tuple[Number, ...]) -> None:
+    """A table; where all come from the same files, that is said once."""
+    sources = {n.source for n in numbers}
     parts.table(
-        {"number": n.label, "before your data": n.before, "after": n.after, "how much was learned": n.word, "from": n.source}
+        {"number": n.label, "before your data": n.before, "after": n.after, "": n.word}
+        | ({"from": n.source} if len(sources) > 1 else {})
         for n in numbers
     )
+    if len(sources) == 1:
+        st.caption(plain(f"From: {next(iter(sources))}."))
 
 
 def show_section(section: Section) -> None:
@@ -124,12 +129,6 @@ def _working(key: Hashable, folder: str) -> None:
         st.rerun()
     stage: Stage | None = seen.answer
     waits = stage is None or stage.state == "waits"
-    words = (
-        "Waiting for other long work …"
-        if waits
-        else f"Simulating: {stage.done} of {stage.total}"
-        if stage and stage.total
-        else "Beginning …"
-    )
+    words = "Waiting for other long work …" if waits or stage is None else working_words(stage)
     st.progress(min(1.0, seen.done / max(1, seen.total)), plain(words))
     st.button("Cancel", key="evidence next cancel", on_click=give_up, args=(Path(folder), "next"), icon=":material/close:")

@@ -51,8 +51,10 @@ def _fits(loaded: LoadedCase) -> bool:
     return loaded.case.posterior is None or loaded.case.posterior.passed
 
 
-def simulated_sections(loaded: LoadedCase, seed: int, means: Means, draws: int) -> list[Section]:
-    """What the answer depends on; why nothing can be said if there is no verdict. Raises Cancelled."""
+def simulated_sections(
+    loaded: LoadedCase, seed: int, means: Means, draws: int, shown: int = r.SHOWN, width: int = 60
+) -> list[Section]:
+    """What the answer depends on; why nothing can be said if there is no verdict. `shown`, `width`: see `moves_section`. Raises Cancelled."""
     case = loaded.case
     study = stored_verdict(loaded, draws, seed, means)
     if study.verdict.probability is None:
@@ -63,7 +65,7 @@ def simulated_sections(loaded: LoadedCase, seed: int, means: Means, draws: int) 
         )
         return [Section("next", "Nothing can be said about the chance yet", (f"{why} See pilotproof verdict {loaded.file}.",))]
     outcomes = [target_value(case, result.arms["production"].figures) for result in study.results]
-    sections = [r.moves_section(moves(case, outcomes, seed, means), f"the chance in {len(outcomes)} futures")]
+    sections = [r.moves_section(moves(case, outcomes, seed, means), f"the chance in {len(outcomes)} futures", shown, width)]
     few = max(10, draws // 3)
     settings = penalties(loaded, few, seed, means)
     joint = together(loaded, case.posterior, few, seed, means) if case.posterior is not None else ()

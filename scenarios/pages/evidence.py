@@ -18,7 +18,7 @@ from scenarios.evidence.apart import Checked
 from scenarios.evidence.templates import example_rows, export_template
 from scenarios.files import LoadedCase
 from scenarios.interview.store import saved_answers
-from scenarios.pages.evidence_words import DOWNLOADS, TELLING, TITLES, file_words, kind_title, on_page
+from scenarios.pages.evidence_words import DOWNLOADS, TELLING, TITLES, file_words, kind_title, message, on_page
 from scenarios.problems import CaseError
 from scenarios.report.basis import source_counts
 from scenarios.report.parameter_words import parameter_words
@@ -135,7 +135,8 @@ def cards(stored: tuple[Stored, ...], checked: Checked | None, case: CaseFile) -
 
 
 def _card(stored: Stored, figures: FileFigures | None, wrong: bool, case: CaseFile) -> FileCard:
-    state = "defects" if wrong else "unread" if figures is None else "sound"
+    unused = figures is not None and figures.rows_read > 0 and not figures.rows_used
+    state = "defects" if wrong or unused else "unread" if figures is None else "sound"
     found = () if figures is None else tuple(_found(figures, case))
     informs = () if figures is None else tuple(_informs(figures, case))
     return FileCard(stored.name, file_words(stored.name), _size(stored.size), state, found, informs)
@@ -176,10 +177,10 @@ def _size(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(1, round(size / 1e3))} kB"
 
 
-def troubles(checked: Checked, case: CaseFile) -> tuple[Trouble, ...]:
+def troubles(checked: Checked) -> tuple[Trouble, ...]:
     """Every defect in the words of the page, those that block first; how many more of a code there are is a line of its own."""
     found = [
-        Trouble(d.code, file_words(d.file), d.place, on_page(d.message, case), on_page(d.remedy, case), d.blocks)
+        Trouble(d.code, file_words(d.file), d.place, message(d.message), message(d.remedy), d.blocks)
         for d in sorted(checked.defects, key=lambda d: (not d.blocks, d.row or 0))
     ]
     more = [

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from models.learned import LEARNED, WEAK, Learned, learned
 from models.posterior import PosteriorDraws
 from models.schema import CaseFile
-from scenarios.evidence.apart import Checked
 from scenarios.evidence_report import learned_sections, simulated_sections, trust_sections
 from scenarios.files import LoadedCase
 from scenarios.fitting import FITTERS
-from scenarios.pages.evidence_fit import FITS
+from scenarios.pages.evidence_fit import FITS, Stage
 from scenarios.pages.evidence_words import file_words, on_page
 from scenarios.pages.told import Check
 from scenarios.report import charts
@@ -23,7 +22,7 @@ from scenarios.report.parameter_words import parameter_words
 from scenarios.report.sections import Section, TableOf
 from scenarios.study import Means
 
-LABEL_WIDTH, DRAWN = 24, 12
+LABEL_WIDTH, DRAWN, MOVES_SHOWN = 24, 12, 8
 DAY, HOUR, MINUTE = 86_400.0, 3_600.0, 60.0
 HOW = (
     f"Learned: the data took away at least {100 * LEARNED:.0f} % of the variance that the range before had. Weak: at least {100 * WEAK:.0f} %. "
@@ -88,7 +87,7 @@ def taught_page(case: CaseFile, posterior: PosteriorDraws) -> TaughtPage:
     rows = sorted(learned(posterior, case), key=lambda r: -(r.contraction if r.contraction is not None else 1.0))
     plain = [r for r in rows if r.dimension != "log odds"]
     found = [_on_page(s, case) for s in [*learned_sections(case, posterior), *trust_sections(posterior)]]
-    accuracy = tuple(s for s in found if s.key.startswith(("accuracy ", "divergence ", "thresholds ")))
+    accuracy = tuple(_redrawn(s) for s in found if s.key.startswith(("accuracy ", "divergence ", "thresholds ")))
     others = tuple(s for s in found if s.key in ("conflict", "predictive"))
     notes = next((s.sentences for s in found if s.key == "notes"), ())
     return TaughtPage(
@@ -134,14 +133,14 @@ def _drawn(
         title += f"; the {DRAWN} that narrowed most"
     labels = {r.name: parameter_words(case, r.name) for r in shown}
     drawn = [
-        charts.Interval("|".join(textwrap.wrap(labels[r.name], LABEL_WIDTH)), series, *(x / size for x in points))
+        charts.Interval(_in_lines(labels[r.name]), series, *(x / size for x in points))
         for r in shown
         for series, points in ((charts.SAID_BEFORE, r.before), (charts.SAID_AFTER, r.after))
         if points is not None and (points[0] > 0 or not logarithmic)
     ]
     data = tuple(
         {
-            "number": i.label.replace("|", " "),
+            "number": i.label.replace(charts.LINE_BREAK, " "),
             "when": i.series,
             "low": i.low,
             "middle": i.middle,
@@ -152,8 +151,29 @@ def _drawn(
     )
     described = f"Ranges of {len(shown)} numbers, before your data and after; 5 % to 95 %, a dot at the middle."
     return Ranges(
-        key, title, described, lambda: charts.before_after(drawn, f"{unit}, 5 % to 95 %", form, logarithmic), data, len(shown)
+        key,
+        title,
+        described,
+        lambda: charts.paired(drawn, charts.BEFORE_AFTER, f"{unit}, 5 % to 95 %", form, logarithmic),
+        data,
+        len(shown),
     )
+
+
+def _in_lines(label: str) -> str:
+    return charts.LINE_BREAK.join(textwrap.wrap(label, LABEL_WIDTH))
+
+
+def _redrawn(section: Section) -> Section:
+    """The chart of accuracy by type with labels that a phone can show; the section's own is made for wide pages."""
+    if section.chart is None or section.table is None:
+        return section
+    drawn = [
+        charts.Interval(_in_lines(row[0]), series, *data[key])
+        for row, data in zip(section.table.rows, section.table.data, strict=False)
+        for series, key in zip(charts.PILOT_LIVE, ("pilot", "live"), strict=True)
+    ]
+    return replace(section, chart=lambda: charts.paired(drawn, charts.PILOT_LIVE, "accuracy, 5 % to 95 %", ".0%"))
 
 
 # -- sections in the words of the page
@@ -196,19 +216,33 @@ def _checks(posterior: PosteriorDraws) -> Iterator[Check]:
 # -- what to measure next
 
 
+PHASES = {
+    "today's result": "reproducing today's result",
+    "futures": "simulating futures",
+    "one number at a time": "moving one number at a time",
+}
+
+
+def working_words(stage: Stage) -> str:
+    """What is being worked out; the whole takes several such rounds."""
+    minutes, seconds = divmod(int(stage.seconds), 60)
+    count = f", {stage.done} of {stage.total}" if stage.total > 1 else ""
+    words = PHASES.get(stage.part, "looking at the extremes")
+    return f"{words[0].upper()}{words[1:]}{count} · {minutes}:{seconds:02d} so far"
+
+
 def next_sections(loaded: LoadedCase, seed: int, means: Means, futures: int) -> tuple[Section, ...]:
     """What the answer depends on, by simulation. Raises Cancelled."""
-    return tuple(_on_page(s, loaded.case) for s in simulated_sections(loaded, seed, means, futures))
+    return tuple(_on_page(s, loaded.case) for s in simulated_sections(loaded, seed, means, futures, MOVES_SHOWN, LABEL_WIDTH))
 
 
-def how_long(checked: Checked) -> str:
-    """How long learning from the files will take, in words."""
-    there = {*checked.kinds, *(["export"] if checked.has_cycles else [])}
-    slow = [f for f in FITTERS if f.sampled and there & set(f.kinds)]
+def how_long(kinds: Collection[str]) -> str:
+    """How long learning from kinds of evidence takes, in words."""
+    slow = [f for f in FITTERS if f.sampled and set(kinds) & set(f.kinds)]
     if not slow:
         return "This takes a few seconds."
     what = "; ".join(FITS[f.name] for f in slow)
     return (
-        f"Some of it is found by sampling ({what}): about a minute each. The first time on this server, another one or two minutes each go into "
-        "compiling the method. You can leave this page meanwhile, and cancel."
+        f"Some of it is found by sampling ({what}): about a minute each if the server does nothing else. The first time, another one or two "
+        "minutes each go into compiling the method. You can leave this page meanwhile, or cancel."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.evidence.events import known_events
@@ -56,6 +57,14 @@ _PATH = re.compile(
     r"\b(?:steps|teams|systems|types|arrivals|baseline|conditions)\.[\w-]+(?:\.[\w-]+)*(?:@(?:as_is|pilot|production))?"
 )
 _PHRASES = (
+    ("zone is missing: files hold local dates and times", "dates and times are local ones, and their time zone is not said yet"),
+    ('say it once, for example zone = "Europe/Berlin"', "choose it below, once for all files"),
+    ("exported is missing: what is open was open on which day?", "which is the last day that the files cover? What has no end by then is open"),
+    ("say the day of the export: exported = 2026-09-30", "say it below"),
+    ('say in settings.toml which comes first: dates = "day_first" or dates = "month_first"', "say below how dates are meant"),
+    ('say in settings.toml how decimals are written: decimal = "." or decimal = ","', "say below how decimals are written"),
+    ("and `exported` in settings.toml", "and the last day that the files cover"),
+    ("correct selected_by, first_day and last_day of the mapping", 'correct the period under "Which column is what"'),
     ("has no mapping: which of its columns are which dates is not said", "which of its columns is which date is not said yet"),
     ("write invoices.toml; pilotproof evidence init writes an example", 'say it below, under "Which column is what"'),
     ("write cases.toml; pilotproof evidence init writes an example", 'say it below, under "Which column is what"'),
@@ -66,24 +75,41 @@ _PHRASES = (
     ("settings.toml", "the questions about your files"),
     ("in leave_out_types", "as not covered by this case"),
     ("under [types]", "under \"Which column is what\""),
+)  # fmt: skip
+
+
+def on_page(text: str, case: CaseFile) -> str:
+    """A sentence of the library as the page says it: numbers, types and steps by their names, settings by the questions that ask for them."""
+    found = _PATH.sub(lambda match: parameter_words(case, match[0]), text)
+    labels = {**{name: spec.label for name, spec in case.types.items()}, **{step.id: step.label for step in case.steps}}
+    for name, label in labels.items():
+        if "_" in name and name in found:
+            found = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", label or name.replace("_", " "), found)
+    return _WORD.sub(lambda match: _WORDS[match[0]], message(_UNASKED.sub("", found), _SAID))
+
+
+def message(text: str, phrases: Sequence[tuple[str, str]] = ()) -> str:
+    """What is wrong with a file as the page says it. Names of the case stay as they must be written in the file."""
+    for there, here in (*_PHRASES, *phrases):
+        text = text.replace(there, here)
+    return text
+
+
+_UNASKED = re.compile(r"; settings: [\w, ]+")
+_WORDS = {
+    "production": "live", "as_is": "today", "draw": "simulated value", "draws": "simulated values", "prior": "range before",
+    "priors": "ranges before", "posterior": "range after your data", "replications": "simulated futures",
+}  # fmt: skip
+_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b(?!\.\w)")
+
+
+_SAID = (
     ("The fits would produce", "What was learned would produce"),
     ("the fits would produce", "what was learned would produce"),
     ("made from the fit", "made from what was learned"),
     ("scope penalty", "loss of types never piloted"),
     ("the fit's data do", "the data do"),
-    ("draws", "simulated values"),
-    ("priors", "ranges before"),
-    ("prior", "range before"),
-    ("posterior", "range after your data"),
 )  # fmt: skip
-
-
-def on_page(text: str, case: CaseFile) -> str:
-    """A message of the library as the page says it: paths by their names, settings by the questions that ask for them."""
-    found = _PATH.sub(lambda match: parameter_words(case, match[0]), text)
-    for there, here in _PHRASES:
-        found = found.replace(there, here)
-    return found
 
 
 # -- events of an export

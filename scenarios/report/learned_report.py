@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,17 +105,21 @@ def predictive_section(posterior: PosteriorDraws) -> Section | None:
     return Section("predictive", title, sentences, table)
 
 
-def moves_section(found: Moves, label: str) -> Section:
-    """What to measure next: the numbers that move the chance, one at a time."""
+def moves_section(found: Moves, label: str, shown: int = SHOWN, width: int = 60) -> Section:
+    """What to measure next: the numbers that move the chance, one at a time. `shown`: how many · `width`: letters a line of the chart's labels."""
     large = [m for m in found.moves if m.largest(found.chance) >= ONE_POINT]
     rest = len(found.moves) - len(large)
     title = f"Answer these {len(large)} first; each of the other {rest} moves the chance by less than one point" if large else (
         f"None of the {len(found.moves)} numbers alone moves the chance by a point"
     )  # fmt: skip
+    if len(large) > shown:
+        title = (
+            f"These {shown} move the chance most; {len(large) - shown} more move it by a point or more, the other {rest} by less"
+        )
     unit = "share" if found.case.target.statistic == "share_within" else "days"
     table = TableOf(
         ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from", "parameter"),
-        tuple((parameter_words(found.case, m.path), *_ends(m)) for m in large[:SHOWN]),
+        tuple((parameter_words(found.case, m.path), *_ends(m)) for m in large[:shown]),
         tuple(_move_json(m) for m in found.moves),
     )
     sentences = (
@@ -122,12 +127,16 @@ def moves_section(found: Moves, label: str) -> Section:
         f"{label} is {found.chance:.0%} so far. A guess without a range is varied from two thirds to one and a half times its value.",
         "Numbers that matter only together with others can be missed by this.",
     )
-    drawn = [(parameter_words(found.case, m.path), m.largest(found.chance), "chance") for m in large[:SHOWN]]
+    drawn = [(_in_lines(parameter_words(found.case, m.path), width), m.largest(found.chance), "chance") for m in large[:shown]]
     return Section(
         "next", title, sentences, table,
         (lambda: charts.bars(drawn, "How far each number alone moves the chance", "points", {"chance": charts.AFTER})) if drawn else None,
         "bars: how far each number alone moves the chance",
     )  # fmt: skip
+
+
+def _in_lines(label: str, width: int) -> str:
+    return charts.LINE_BREAK.join(textwrap.wrap(label, width))
 
 
 def _ends(move: Move) -> tuple[str, ...]:

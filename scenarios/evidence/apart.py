@@ -125,7 +125,10 @@ def _found(lines: list[dict[str, Any]], code: int, bounds: Bounds) -> Checked:
     file = next((str(line["begun"]) for line in reversed(lines) if "begun" in line), "")
     if "memory" in last:
         return _given_up(file, f"needs more than {bounds.memory / 1e9:.1f} GB of memory to read")
-    return _given_up(file, "cannot be read: the program that reads it broke off")
+    return _given_up(
+        file,
+        f"cannot be read: the program that reads it broke off, perhaps since it takes more than {bounds.memory / 1e9:.1f} GB of memory",
+    )
 
 
 # -- what goes from one process to the other

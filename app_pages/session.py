@@ -12,8 +12,9 @@ import streamlit as st
 
 from app_pages.parts import tell
 from scenarios.catalogue import DEFAULT, shipped_names
-from scenarios.files import LoadedCase, load
+from scenarios.files import LoadedCase
 from scenarios.jobs import Jobs, Look, TooBusyError, Work
+from scenarios.pages.evidence_state import opened
 from scenarios.problems import CaseError
 from scenarios.workspaces import Workspaces, from_folder, from_scenario
 
@@ -159,7 +160,7 @@ def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
 
 @st.cache_resource(max_entries=64, ttl=3_600, show_spinner=False)
 def _loaded(name: str, stamp: tuple[tuple[str, int, int], ...]) -> LoadedCase:
-    loaded = load(name)
+    loaded = opened(name)
     return replace(loaded, file=_shown(loaded.file))
 
 

@@ -1,4 +1,4 @@
-"""How large a file of evidence may be."""
+"""How large a file of evidence may be, and how long and with how much memory it may be read."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What files of strangers may cost. `seconds`: to read all of a case, once reading has begun · `memory`: of the process that reads them,
+    in bytes · `folder`: bytes of all files of a case together."""
+
+    seconds: float = 60.0
+    memory: int = 4_000_000_000
+    folder: int = 300_000_000
+
+
+BOUNDS = Bounds()

@@ -39,14 +39,15 @@ def _section(kind: FileKind, depth: str) -> Iterator[str]:
     yield f"{kind.meaning}\n"
     yield "| column | meaning | read as | informs |\n| --- | --- | --- | --- |"
     for spec in kind.columns:
-        yield f"| {'**' if spec.required else ''}`{spec.name}`{'**' if spec.required else ''} | {_meaning(spec)} | {_read_as(spec)} | {spec.informs or '–'} |"
+        yield f"| {'**' if spec.required else ''}`{spec.name}`{'**' if spec.required else ''} | {meaning(spec)} | {read_as(spec)} | {spec.informs or '–'} |"
     yield f"\nLikelihood: {kind.likelihood}.\n"
     yield "```csv"
     yield from csv_lines(kind, kind.example)
     yield "```\n"
 
 
-def _meaning(spec: ColumnSpec) -> str:
+def meaning(spec: ColumnSpec) -> str:
+    """What a column holds, and what an empty cell of it counts as."""
     default = (
         ""
         if spec.default is None
@@ -57,7 +58,8 @@ def _meaning(spec: ColumnSpec) -> str:
     return f"{spec.meaning}{default}"
 
 
-def _read_as(spec: ColumnSpec) -> str:
+def read_as(spec: ColumnSpec) -> str:
+    """How its cells are read: the words they may be, or the sort of value."""
     return " · ".join(f"`{choice}`" for choice in spec.choices) if spec.choices else READ_AS[spec.kind]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,13 @@ class _Part:
     export: Export | None = None
 
 
-def read_evidence(folder: Path | str, case: CaseFile, limits: Limits = LIMITS) -> Evidence:
-    """All evidence of a case folder. Defects are in the result; raises CaseError only if there is no such case folder."""
+def read_evidence(
+    folder: Path | str, case: CaseFile, limits: Limits = LIMITS, begun: Callable[[str], None] = lambda _: None
+) -> Evidence:
+    """All evidence of a case folder. Defects are in the result; raises CaseError only if there is no such case folder.
+
+    `begun`: hears the name of each file before it is opened.
+    """
     place = evidence_folder(Path(folder))
     problems, settings = Findings(f"{FOLDER}/{SETTINGS}", limits.listed), EvidenceSettings.model_validate({})
     if (place / SETTINGS).is_file():
@@ -58,7 +63,10 @@ def read_evidence(folder: Path | str, case: CaseFile, limits: Limits = LIMITS) -
     if problems.defects:
         return Evidence({}, None, settings, problems.result(False))
     context = Context.of(case, settings, limits)
-    parts = [_read_file(path, place, context) for path in _files(place)]
+    parts = []
+    for path in files_in(place):
+        begun(f"{FOLDER}/{path.name}")
+        parts.append(_read_file(path, place, context))
     return _together([*parts, *_mappings_alone(place, parts, limits)], case, context)
 
 
@@ -104,8 +112,13 @@ def read_bytes(
 
 def headers_of(name: str, data: bytes, limits: Limits = LIMITS) -> tuple[str, ...]:
     """The columns of a file, to help with its mapping. Raises CaseError if it cannot be read."""
+    return tuple(raw_table(name, data, limits).columns)
+
+
+def raw_table(name: str, data: bytes, limits: Limits = LIMITS) -> RawTable:
+    """The cells of a file before anything is known of their meaning. Raises CaseError if it cannot be read."""
     try:
-        return tuple(_raw(name, data, limits).columns)
+        return _raw(name, data, limits, Path(name).stem.lower())
     except UnreadableError as error:
         raise CaseError(name, [Problem(error.code, "", error.message, error.remedy)]) from None
 
@@ -124,7 +137,7 @@ def require_sound(evidence: Evidence, name: str) -> None:
 # -- files of a folder
 
 
-def _files(place: Path) -> list[Path]:
+def files_in(place: Path) -> list[Path]:
     """What lies in the folder and is to be read, in the order of names."""
     if not place.is_dir():
         return []

@@ -14,7 +14,7 @@ from models.evidence.table import FileKind
 from models.schema import Approval, CaseFile, Work
 from scenarios.editing import write_atomically
 from scenarios.evidence import pages
-from scenarios.evidence.read import evidence_folder
+from scenarios.evidence.read import EXPORTS, evidence_folder
 from scenarios.problems import CaseError, Problem
 
 SETTINGS = """\
@@ -164,6 +164,13 @@ def _like_the_example(kind: FileKind, case: CaseFile, fitting: tuple[str, ...]) 
 
 
 # -- an export
+
+
+def export_template(case: CaseFile) -> tuple[str, str]:
+    """Name and text of the worked example of an export that this case might have."""
+    return f"{case.cases_word if case.cases_word in EXPORTS else EXPORTS[1]}.csv", "\n".join(
+        _export(case, example_columns(case))
+    ) + "\n"
 
 
 def example_columns(case: CaseFile) -> dict[str, str]:

@@ -55,10 +55,55 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str, unit: str, colours:
     data = alt.Data(values=[{"label": label, "value": value, "kind": kind} for label, value, kind in rows])
     chart = alt.Chart(data).mark_bar().encode(
         x=alt.X("value:Q", title=unit, axis=alt.Axis(format=form)),
-        y=alt.Y("label:N", sort=[row[0] for row in rows], title=None, axis=alt.Axis(labelLimit=380)),
+        y=alt.Y("label:N", sort=[row[0] for row in rows], title=None, axis=_wrapped(380)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), title=None),
     )  # fmt: skip
     return _finished(chart.properties(title=title, width=WIDTH, height=alt.Step(18)))
+
+
+SAID_BEFORE, SAID_AFTER = "before your data", "after"
+BEFORE_AFTER = {SAID_BEFORE: BEFORE, SAID_AFTER: "#3a7fc9"}
+PILOT_LIVE = {"in the pilot": "#8b98ad", "live": "#d3702f"}
+"""Series → a colour that is seen on white and on black."""
+ROW_PIXELS = 60
+LINE_BREAK = "|"
+"""Breaks long labels of a chart into lines."""
+
+
+def paired(rows: Sequence[Interval], colours: dict[str, str], unit: str, form: str, logarithmic: bool = False) -> Any:
+    """Ranges of two series, one above the other for each label; for pages, where labels are short of room."""
+    import altair as alt
+
+    low, high = min(r.low for r in rows), max(r.high for r in rows)
+    scale = (
+        alt.Scale(type="log", nice=False, domain=[low / 1.1, high * 1.1])
+        if logarithmic
+        else alt.Scale(domain=[min(0.0, low), high * 1.02])
+    )
+    data = alt.Data(
+        values=[{"label": r.label, "series": r.series, "low": r.low, "middle": r.middle, "high": r.high} for r in rows]
+    )
+    series = list(colours)
+    labels = list(dict.fromkeys(r.label for r in rows))
+    base = alt.Chart(data).encode(
+        y=alt.Y("label:N", sort=labels, title=None, axis=_wrapped(170)),
+        yOffset=alt.YOffset("series:N", sort=series),
+        color=alt.Color(
+            "series:N", scale=alt.Scale(domain=series, range=list(colours.values())), title=None, legend=alt.Legend(orient="bottom")
+        ),
+        tooltip=[alt.Tooltip("label:N"), alt.Tooltip("series:N"), *(alt.Tooltip(f"{x}:Q", format=form) for x in ("low", "middle", "high"))],
+    )  # fmt: skip
+    axis = alt.Axis(format=form, tickCount=5)
+    lines = base.mark_rule(strokeWidth=4).encode(x=alt.X("low:Q", title=unit, scale=scale, axis=axis), x2="high:Q")
+    dots = base.mark_point(filled=True, size=70).encode(x="middle:Q")
+    return _finished((lines + dots).properties(width=WIDTH, height=ROW_PIXELS * len(labels)))
+
+
+def _wrapped(limit: int) -> Any:
+    """An axis whose labels may hold LINE_BREAK."""
+    import altair as alt
+
+    return alt.Axis(labelExpr=f"split(datum.value, '{LINE_BREAK}')", labelLimit=limit)
 
 
 PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b3884d", "#5aa2a8", "#c98bb0", "#9aa5b8", "#c4c9cc")
@@ -133,7 +178,7 @@ def curve(
 def _finished(chart: Any) -> Any:
     return (
         chart.configure_view(stroke=None)
-        .configure_axis(grid=True, gridColor="#e6e9ee", domain=False)
+        .configure_axis(grid=True, gridColor="rgba(128,134,145,0.25)", domain=False)
         .configure_title(anchor="start")
     )
 

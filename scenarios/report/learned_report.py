@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def predictive_section(posterior: PosteriorDraws) -> Section | None:
         else f"The fits would produce data like yours ({len(rows)} figures compared)"
     )
     table = TableOf(
-        ("figure", "observed", "9 of 10 replicated samples"),
+        ("figure", "observed", "9 of 10 samples made from the fit"),
         tuple((p.what, f"{p.observed:.4g}", f"{p.low:.4g} to {p.high:.4g}") for _, p in rows),
         tuple({"fit": s.name, "figure": p.what, "observed": p.observed, "low": p.low, "high": p.high} for s, p in rows),
     )
@@ -118,14 +119,19 @@ def moves_title(found: Moves) -> str:
     return f"Answer these {large} first; each of the other {rest} moves the chance by less than one point"
 
 
-def moves_section(found: Moves, label: str) -> Section:
-    """What to measure next: the numbers that move the chance, one at a time."""
+def moves_section(found: Moves, label: str, shown: int = SHOWN, width: int = 60) -> Section:
+    """What to measure next: the numbers that move the chance, one at a time. `shown`: how many · `width`: letters a line of the chart's labels."""
     large = those_that_move(found)
     title = moves_title(found)
+    if len(large) > shown:
+        rest = len(found.moves) - len(large)
+        title = (
+            f"These {shown} move the chance most; {len(large) - shown} more move it by a point or more, the other {rest} by less"
+        )
     unit = "share" if found.case.target.statistic == "share_within" else "days"
     table = TableOf(
         ("number", f"{unit} at its low end", "at its high end", "chance, low end", "high end", "range from", "parameter"),
-        tuple((parameter_words(found.case, m.path), *_ends(m)) for m in large[:SHOWN]),
+        tuple((parameter_words(found.case, m.path), *_ends(m)) for m in large[:shown]),
         tuple(_move_json(m) for m in found.moves),
     )
     sentences = (
@@ -133,12 +139,16 @@ def moves_section(found: Moves, label: str) -> Section:
         f"{label} is {found.chance:.0%} so far. A guess without a range is varied from two thirds to one and a half times its value.",
         "Numbers that matter only together with others can be missed by this.",
     )
-    drawn = [(parameter_words(found.case, m.path), m.largest(found.chance), "chance") for m in large[:SHOWN]]
+    drawn = [(_in_lines(parameter_words(found.case, m.path), width), m.largest(found.chance), "chance") for m in large[:shown]]
     return Section(
         "next", title, sentences, table,
         (lambda: charts.bars(drawn, "How far each number alone moves the chance", "points", {"chance": charts.AFTER})) if drawn else None,
         "bars: how far each number alone moves the chance",
     )  # fmt: skip
+
+
+def _in_lines(label: str, width: int) -> str:
+    return charts.LINE_BREAK.join(textwrap.wrap(label, width))
 
 
 def _ends(move: Move) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ _WORDS = {
     "remind": "after a reminder:", "multiplier": "what remains", "catch": "errors noticed", "shift": "accuracy live against the pilot (logit)",
     "scope_penalty": "types never piloted (logit)", "type_effect": "accuracy of", "type_shift": "live against the pilot, of",
     "accepted_error": "accepted and wrong", "coverage": "accepted without review", "accuracy": "accuracy in the pilot",
-    "cluster_correlation": "errors that come together", "mean": "mean", "cv": "spread",
+    "cluster_correlation": "errors that come together", "mean": "mean", "cv": "spread", "load_slope": "loss of attention under load",
 }  # fmt: skip
 
 
@@ -29,9 +29,23 @@ def parameter_words(case: CaseFile, column: str) -> str:
         text = "today's result" if rest[0] == "observed" else f"today, until {'.'.join(rest[1:])}"
     else:
         owner = _owner(case, kind, rest[0]) if rest else kind
-        more = [_word(case, word) for word in (rest[1:] if owner != kind else rest)]
+        more = _way(case, rest) or [_word(case, word) for word in (rest[1:] if owner != kind else rest)]
         text = f"{owner}: {' '.join(more)}" if more else owner
     return f"{text} ({_ARMS[arm]})" if arm else text
+
+
+def _way(case: CaseFile, rest: list[str]) -> list[str]:
+    """The share of a way of a choice, by where the way leads; nothing for any other parameter."""
+    match rest:
+        case [step, "options", number, "share", *types] if number.isdigit():
+            options: tuple[Any, ...] = next((tuple(getattr(s, "options", ())) for s in case.steps if s.id == step), ())
+            if 0 < int(number) <= len(options):
+                return [
+                    "share that goes to",
+                    _owner(case, "steps", options[int(number) - 1].to),
+                    *(_word(case, word) for word in types),
+                ]
+    return []
 
 
 def _owner(case: CaseFile, kind: str, name: str) -> str:

@@ -51,6 +51,7 @@ CODE_WORDS = (
     "as_is",
     "production",
     "contraction",
+    "logit",
 )
 
 

@@ -18,10 +18,9 @@ from scenarios.evidence.apart import Checked
 from scenarios.evidence.templates import example_rows, export_template
 from scenarios.files import LoadedCase
 from scenarios.interview.store import saved_answers
-from scenarios.pages.evidence_words import DOWNLOADS, TELLING, TITLES, file_words, kind_title, message, on_page
+from scenarios.pages.evidence_words import DOWNLOADS, TELLING, TITLES, file_words, kind_title, message, number_words, on_page
 from scenarios.problems import CaseError
 from scenarios.report.basis import source_counts
-from scenarios.report.parameter_words import parameter_words
 from scenarios.uploads import EXPORT, Stored
 
 NUMBERS_SHOWN = 4
@@ -160,7 +159,7 @@ def _found(f: FileFigures, case: CaseFile) -> Iterator[str]:
 
 
 def _informs(f: FileFigures, case: CaseFile) -> Iterator[str]:
-    names = dict.fromkeys(parameter_words(case, path) for i in f.informs for path in i.parameters)
+    names = dict.fromkeys(number_words(case, path) for i in f.informs for path in i.parameters)
     more = len(names) - NUMBERS_SHOWN
     yield from list(names)[:NUMBERS_SHOWN]
     if more > 0:

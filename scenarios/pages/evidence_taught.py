@@ -14,11 +14,10 @@ from scenarios.evidence_report import learned_sections, simulated_sections, trus
 from scenarios.files import LoadedCase
 from scenarios.fitting import FITTERS
 from scenarios.pages.evidence_fit import FITS, Stage
-from scenarios.pages.evidence_words import file_words, on_page
+from scenarios.pages.evidence_words import file_words, number_words, on_page
 from scenarios.pages.told import Check
 from scenarios.report import charts
 from scenarios.report.fit_report import range_text
-from scenarios.report.parameter_words import parameter_words
 from scenarios.report.sections import Section, TableOf
 from scenarios.study import Means
 
@@ -104,7 +103,7 @@ def _headline(rows: Sequence[Learned]) -> str:
 
 def _number(case: CaseFile, row: Learned) -> Number:
     files = ", ".join(dict.fromkeys(file_words(file) for file in row.files))
-    return Number(parameter_words(case, row.name), range_text(row, row.before), range_text(row, row.after), row.word, files)
+    return Number(number_words(case, row.name), range_text(row, row.before), range_text(row, row.after), row.word, files)
 
 
 # -- charts
@@ -131,7 +130,7 @@ def _drawn(
     title = f"{name}: {known} of {len(rows)} learned from your data"
     if len(rows) > DRAWN:
         title += f"; the {DRAWN} that narrowed most"
-    labels = {r.name: parameter_words(case, r.name) for r in shown}
+    labels = {r.name: number_words(case, r.name) for r in shown}
     drawn = [
         charts.Interval(_in_lines(labels[r.name]), series, *(x / size for x in points))
         for r in shown

@@ -80,7 +80,7 @@ _PHRASES = (
 
 def on_page(text: str, case: CaseFile) -> str:
     """A sentence of the library as the page says it: numbers, types and steps by their names, settings by the questions that ask for them."""
-    found = _PATH.sub(lambda match: parameter_words(case, match[0]), text)
+    found = _PATH.sub(lambda match: number_words(case, match[0]), text)
     labels = {**{name: spec.label for name, spec in case.types.items()}, **{step.id: step.label for step in case.steps}}
     for name, label in labels.items():
         if "_" in name and name in found:
@@ -99,6 +99,7 @@ _UNASKED = re.compile(r"; settings: [\w, ]+")
 _WORDS = {
     "production": "live", "as_is": "today", "draw": "simulated value", "draws": "simulated values", "prior": "range before",
     "priors": "ranges before", "posterior": "range after your data", "replications": "simulated futures",
+    "logit": "log odds",
 }  # fmt: skip
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b(?!\.\w)")
 
@@ -110,6 +111,11 @@ _SAID = (
     ("scope penalty", "loss of types never piloted"),
     ("the fit's data do", "the data do"),
 )  # fmt: skip
+
+
+def number_words(case: CaseFile, column: str) -> str:
+    """What a number is called on the page; its scale stands with its values."""
+    return parameter_words(case, column).removesuffix(" (logit)")
 
 
 # -- events of an export

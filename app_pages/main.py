@@ -32,6 +32,14 @@ def require_login() -> None:
         st.stop()
 
 
+def show_notices(page: str) -> None:
+    """What was to be said, until another page is looked at."""
+    told = [(where or page, text) for where, text in st.session_state.get("notices", [])]
+    st.session_state["notices"] = [(where, text) for where, text in told if where == page]
+    for _, text in st.session_state["notices"]:
+        st.warning(plain(text))
+
+
 def main() -> None:
     """The frame of all pages."""
     st.set_page_config(page_title="pilotproof", page_icon=HERE / "icon.svg", layout="centered")
@@ -52,8 +60,7 @@ def main() -> None:
     wanted = st.session_state.pop(GO, None)
     if wanted is not None:
         st.switch_page(HERE / f"{wanted}.py")
-    for notice in st.session_state.pop("notices", []):
-        st.warning(plain(notice))
+    show_notices(chosen.title)
     chosen.run()
 
 

@@ -110,8 +110,8 @@ def remember(restore_link: Callable[[], None]) -> None:
 
 
 def notice(text: str) -> None:
-    """Something to be said once, on top of the next page."""
-    st.session_state.setdefault("notices", []).append(text)
+    """Something to be said on top of the next page, until another one is looked at."""
+    st.session_state.setdefault("notices", []).append(("", text))
 
 
 def _restore(token: str | None, shipped: str | None) -> None:

@@ -25,6 +25,27 @@ IDLE_SECONDS = 4 * 3_600
 MOST = 200
 
 
+PREFIX = "pilotproof-cases-"
+
+
+def _remove_left_behind(place: Path) -> None:
+    """Removes what processes that were killed could not remove themselves."""
+    for folder in place.glob(f"{PREFIX}*"):
+        process = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 @dataclass(slots=True)
 class _Held:
     folder: Path
@@ -40,7 +61,8 @@ class Workspaces:
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
         place = IN_MEMORY if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) else None
-        self.root = Path(tempfile.mkdtemp(prefix="pilotproof-", dir=place))
+        _remove_left_behind(place or Path(tempfile.gettempdir()))
+        self.root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
         self._limits, self._clock = (idle_seconds, most), clock
         self._held: dict[str, _Held] = {}
         self._lock = Lock()

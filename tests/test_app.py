@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +12,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from models.decisions.verdict import DECISION_DRAWS
 from models.schema import WhatIf
 from scenarios.cli import app_command
 from scenarios.cli.main import app as command_line
@@ -36,7 +34,9 @@ def _case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def control(at: AppTest, label: str) -> Any:
-    return next(s for s in at.slider if s.label.startswith(label))
+    found = [s for s in at.slider if s.label.startswith(label)]
+    assert found, texts(at)
+    return found[0]
 
 
 def test_the_answer_of_the_page_is_that_of_the_command_line() -> None:
@@ -132,22 +132,21 @@ def test_an_unknown_case_is_told_before_a_server_starts() -> None:
     assert done.exit_code != 0
 
 
-def test_twenty_visitors_at_once_see_each_their_own_numbers() -> None:
+def test_twenty_visitors_at_once_see_each_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each moves the accuracy to a level of their own; what they see must be what that level gives, whoever else asks meanwhile."""
+    monkeypatch.setattr("models.decisions.verdict.DECISION_DRAWS", 10)  # what is each one's own shows in few futures as well
     levels = [90.0 + 0.5 * i for i in range(20)]
 
-    def one(accuracy: float) -> tuple[str, list[str]]:
-        at = opened("what_if")
+    crowd = [AppTest.from_file(MAIN, default_timeout=60).run() for _ in levels]
+    for at in crowd:
+        at.switch_page("what_if.py").run()
+    for at, accuracy in zip(crowd, levels, strict=True):  # all ask before anybody has an answer
         control(at, "Accuracy, live").set_value(accuracy).run()
-        settled(at, 500)
-        return texts(at), [m.value for m in at.metric]
-
-    with ThreadPoolExecutor(20) as pool:
-        seen = list(pool.map(one, levels))
+    seen = [(texts(settled(at, 300)), [m.value for m in at.metric]) for at in crowd]
     loaded = load(CASE)
     for accuracy, (page, numbers) in zip(levels, seen, strict=True):
         tried = with_what_if(loaded, WhatIf(changes=changes_of(loaded.case, {"accuracy": accuracy})))
-        effect = list(effects(loaded, tried, DECISION_DRAWS, 7, Means()))[-1]
+        effect = list(effects(loaded, tried, 10, 7, Means()))[-1]
         assert f"→ {accuracy:g} %" in page
         assert numbers == [told.value for told in effect_page(effect, "").numbers]
     assert len({tuple(numbers) for _, numbers in seen}) > 10

@@ -473,7 +473,7 @@ def test_the_page_shows_days_and_mechanism_at_once(at):
     shown = texts(at)
 
     assert len(at.title) == 1
-    assert [h.value for h in at.header] == ["Where the days go", "By what mechanism", "Look closer"]
+    assert [h.value for h in at.header] == ["Where the days go", "By what mechanism", "Look closer", "Can I trust this?"]
     assert "1. **Level.** In the pilot the AI was right in 90" in shown
     assert "Can I trust this?" in shown
     assert len(charts(at)) == 1

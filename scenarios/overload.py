@@ -13,20 +13,15 @@ from models import parameters, process, schema
 from models.compositions.build import law
 from models.parameters import Scope
 from models.process import UNLOCATED, Horizon
+from scenarios import no_queues
 from scenarios.files import LoadedCase
-from scenarios.no_queues import followed
 from scenarios.problems import CaseError, Problem
 from simulator.clock import DAY, HOUR, WEEK, Calendar
 from simulator.futures import expected_per_day
 from simulator.ledger import OPEN, Ledger, Result
 from simulator.program import F, Op
 
-SAMPLE = 2_000
-"""Cases that are followed through the process; the types come in their exact shares."""
-RUN_OUT_WEEKS = 26
-NOBODY_WAITS = 10_000.0
 FULL = 0.995
-GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ def today_without_queues(case: schema.CaseFile) -> Undelayed:
 
 def _followed(case: schema.CaseFile) -> tuple[Scope, Ledger]:
     columns = process.today_columns(parameters.sample(case, 0, None))
-    return columns, followed(case, columns)
+    return columns, no_queues.followed(case, columns)
 
 
 def _overloaded(loads: Mapping[str, TeamLoad]) -> Iterator[Problem]:
@@ -194,7 +189,7 @@ def _systems(case: schema.CaseFile, columns: Scope, ledger: Ledger) -> dict[str,
     program, visits = ledger.program, ledger.visits
     until = np.where(visits["ended"] == OPEN, program.stop, visits["ended"])
     called = (program.steps[visits["step"], F.OP] == Op.ATTEMPTS) & (visits["result"] != Result.BACK_OFF)
-    weekly, loads = _cases_a_week(case, ledger) / SAMPLE, {}
+    weekly, loads = _cases_a_week(case, ledger) / no_queues.SAMPLE, {}
     for pool, (name, spec) in enumerate(case.systems.items(), len(case.teams)):
         mine = called & (visits["pool"] == pool)
         calls = float(mine.sum()) * weekly
@@ -229,4 +224,4 @@ def _hours_per_case(ledger: Ledger) -> dict[str, float]:
     seconds = until - visits["entered"] - visits["closed_seconds"]
     served = program.steps[visits["step"], F.OP] == Op.SERVE
     pools = np.bincount(visits["pool"][served], weights=seconds[served], minlength=len(program.pool_names))
-    return {name: float(total) / SAMPLE / 3_600 for name, total in zip(program.pool_names, pools, strict=True)}
+    return {name: float(total) / no_queues.SAMPLE / 3_600 for name, total in zip(program.pool_names, pools, strict=True)}

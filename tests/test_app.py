@@ -135,7 +135,7 @@ def test_an_unknown_case_is_told_before_a_server_starts() -> None:
 def test_twenty_visitors_at_once_see_each_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each moves the accuracy to a level of their own; what they see must be what that level gives, whoever else asks meanwhile."""
     monkeypatch.setattr("models.decisions.verdict.DECISION_DRAWS", 10)  # what is each one's own shows in few futures as well
-    levels = [90.0 + 0.5 * i for i in range(20)]
+    levels = [70.0 + 0.5 * i for i in range(20)]  # other tests look at other levels, with more futures
 
     crowd = [AppTest.from_file(MAIN, default_timeout=60).run() for _ in levels]
     for at in crowd:

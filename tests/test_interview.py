@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import pilotproof as pp
 from models.leaves import leaves
 from models.uncertainty import belief_of
-from scenarios import overload
+from scenarios import no_queues
 from scenarios.case_folder import new_case
 from scenarios.files import find, inherited, load, resolved, validated
 from scenarios.interview import reading
@@ -44,7 +44,7 @@ DAY = 86_400.0
 def small_samples() -> Iterator[None]:
     """Today's load from fewer cases: three digits of it are not needed here."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(overload, "SAMPLE", 400)
+        patched.setattr(no_queues, "SAMPLE", 400)
         yield
 
 

@@ -77,7 +77,7 @@ def draw(page: AnswerPage, loaded: LoadedCase) -> None:
             "Bars of days a case, today, as in the pilot and live.",
             days_rows(page),
             "days",
-            330,
+            parts.bars_height({part.name for part in page.days}),
         )
     for sentence in page.unlocated:
         st.markdown(plain(sentence))

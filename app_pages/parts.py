@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -64,6 +64,11 @@ def chart(drawing: Any, title: str, described: str, rows: Sequence[Mapping[str, 
         "Data of this chart", as_csv(rows), f"{key}.csv", "text/csv", key=f"data {key}", type="tertiary", icon=":material/download:",
         on_click="ignore",
     )  # fmt: skip
+
+
+def bars_height(parts: Collection[str]) -> int:
+    """Pixels that three bars take together with a legend of these parts, one a line."""
+    return 230 + 18 * len(parts)
 
 
 def trust(checks: Sequence[Check], rests_on: Sequence[Told], basis: str) -> None:

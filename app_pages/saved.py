@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -55,9 +55,11 @@ def keep(loaded: LoadedCase, tried: LoadedCase) -> None:
         name = st.text_input("Name of this what-if", max_chars=80, placeholder=what_if.title[:60], key="save name")
         if st.form_submit_button("Save", icon=":material/bookmark_add:"):
             title = " ".join(name.split()) or what_if.title[:80]
-            if len(known) >= MOST and title not in known:
+            same = next((other for other in known if name_of(other) == name_of(title)), title)
+            if len(known) >= MOST and same not in known:
                 st.warning(f"{MOST} what-ifs are saved already; delete one first.")
                 return
+            known.pop(same, None)  # a name that gives the same file takes the place of the old one
             known[title] = what_if.model_copy(update={"title": title})
             _write(loaded, known[title])
             st.toast(f"Saved: {plain(title)}")
@@ -76,26 +78,30 @@ def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
     if not known:
         return
     st.header("Saved what-ifs side by side", anchor=False)
-    waiting = any(look is None or look.state in UNFINISHED for look in _looks(loaded, known, effect_of).values())
-    st.fragment(_table, run_every=parts.POLL_SECONDS if waiting else None)(loaded, known, effect_of, waiting)
+    cases = {title: with_what_if(loaded, what_if) for title, what_if in known.items()}
+    waiting = any(look is None or look.state in UNFINISHED for look in _looks(loaded, cases, effect_of).values())
+    st.fragment(_table, run_every=parts.POLL_SECONDS if waiting else None)(loaded, cases, effect_of, waiting)
     for title, what_if in list(known.items()):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(plain(title), width="stretch")
             st.download_button(
-                "File", toml_of(what_if, _of(loaded), loaded.hash), f"{name_of(title)}.toml", "application/toml", key=f"file {title}",
-                icon=":material/download:", on_click="ignore", help=plain(_command(loaded, title)),
+                "File", toml_of(what_if, _of(), loaded.hash), f"{name_of(title)}.toml", "application/toml", key=f"file {title}",
+                icon=":material/download:", on_click="ignore", help=plain(_command(title)),
             )  # fmt: skip
             st.button("Delete", key=f"delete {title}", on_click=_delete, args=(loaded, title), icon=":material/delete:")
 
 
-def _of(loaded: LoadedCase) -> str:
+def _of() -> str:
+    """The case as a file of a what-if names it: an example, the folder above its own, or the file beside it."""
     name = session.case_name()
-    return name if name in shipped_names() else ".."
+    return name if name in shipped_names() else ".." if Path(name).is_dir() else Path(name).name
 
 
-def _command(loaded: LoadedCase, title: str) -> str:
-    case = _of(loaded) if _of(loaded) != ".." else "FOLDER"
-    file = f"{name_of(title)}.toml" if case != "FOLDER" else f"FOLDER/{FOLDER}/{name_of(title)}.toml"
+def _command(title: str) -> str:
+    """How the command line gives the same numbers."""
+    case, file = _of(), f"{name_of(title)}.toml"
+    if case == "..":
+        case, file = "FOLDER", f"FOLDER/{FOLDER}/{file}"
     return f"The same numbers on the command line: pilotproof compare {case} {file} --draws {DECISION_DRAWS} --seed {SEED}"
 
 
@@ -106,22 +112,19 @@ def _delete(loaded: LoadedCase, title: str) -> None:
         (folder / FOLDER / f"{name_of(title)}.toml").unlink(missing_ok=True)
 
 
-def _looks(loaded: LoadedCase, known: dict[str, WhatIf], effect_of: EffectOf) -> dict[str, Look | None]:
+def _looks(loaded: LoadedCase, cases: Mapping[str, LoadedCase], effect_of: EffectOf) -> dict[str, Look | None]:
     """What is known of each; they are asked for one after the other, so that the page itself is not kept waiting."""
     found: dict[str, Look | None] = {}
     busy = False
-    for title, what_if in known.items():
-        if busy:
-            found[title] = None
-            continue
-        _, look = effect_of(loaded, with_what_if(loaded, what_if), f"saved {title}")
-        busy = look.state in UNFINISHED
-        found[title] = look
+    for title, case in cases.items():
+        found[title] = None if busy else effect_of(loaded, case, f"saved {title}")[1]
+        look = found[title]
+        busy = busy or (look is not None and look.state in UNFINISHED)
     return found
 
 
-def _table(loaded: LoadedCase, known: dict[str, WhatIf], effect_of: EffectOf, polling: bool) -> None:
-    looks = _looks(loaded, known, effect_of)
+def _table(loaded: LoadedCase, cases: Mapping[str, LoadedCase], effect_of: EffectOf, polling: bool) -> None:
+    looks = _looks(loaded, cases, effect_of)
     if polling and all(look is not None and look.state not in UNFINISHED for look in looks.values()):
         st.rerun()
     rows: list[SavedRow] = [saved_row(title, look.answer if look is not None else None) for title, look in looks.items()]

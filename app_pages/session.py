@@ -21,6 +21,7 @@ from scenarios.workspaces import Workspaces, from_folder, from_scenario
 SEED = 7
 CASE_VARIABLE = "PILOTPROOF_CASE"
 """Names the case that `pilotproof app CASE` was given."""
+COOKIE = "_streamlit_xsrf"
 TOKEN, SHIPPED = "mine", "case"
 """In the address: which case is open, so that a page that is loaded again shows it again."""
 
@@ -43,9 +44,27 @@ def user() -> str:
 
 
 def owner() -> str:
-    """Who may find a case again: the person who is logged in, else this browser."""
+    """Who may find a case again: the person who is logged in, else this browser, else (without cookies) this tab alone."""
     known = st.user.get("sub") if getattr(st.user, "is_logged_in", False) else None
-    return f"user {known}" if known else f"browser {st.context.cookies.get('_streamlit_xsrf', '').split('|')[-1]}"
+    if known:
+        return f"user {known}"
+    secret = browser_secret(st.context.cookies.get(COOKIE, ""))
+    return f"browser {secret}" if secret else f"tab {user()}"
+
+
+def browser_secret(cookie: str) -> str:
+    """The random bytes of the server's cookie against forged requests, as hex; "" if it has none.
+
+    They stay the same while the cookie is written anew, with another mask, at every load: `2|mask|masked bytes|time`.
+    """
+    try:
+        version, mask_hex, masked_hex, _ = cookie.strip("\"'").split("|")
+        mask, masked = bytes.fromhex(mask_hex), bytes.fromhex(masked_hex)
+    except ValueError:
+        return ""
+    if version != "2" or len(mask) != 4 or len(masked) < 16:
+        return ""
+    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked)).hex()
 
 
 def given_case() -> str:

@@ -138,7 +138,7 @@ def tried_case(loaded: LoadedCase, shown: tuple[Control, ...], settings: Mapping
     try:
         words = described(shown, settings)
         return Tried(
-            with_what_if(loaded, WhatIf(title=words[:200] or "what if", changes=changes_of(loaded.case, settings))),
+            with_what_if(loaded, WhatIf(title=words[:200] or "what if", changes=changes_of(loaded.case, shown, settings))),
             words,
             settings,
         )
@@ -190,7 +190,8 @@ def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, polling: bool) -
         parts.failed(look)
     elif look.answer is None:
         with st.container(border=True):
-            st.markdown(plain(first_estimate(base, tried.loaded, base.hash, tried.loaded.hash)))
+            if jobs().look(key_of(base)).answer is not None:  # today's result is solved, so that this takes a quarter of a second
+                st.markdown(plain(first_estimate(base, tried.loaded, base.hash, tried.loaded.hash)))
             st.skeleton(height=80)
     else:
         parts.computing(look)
@@ -217,7 +218,14 @@ def effect_drawn(page: EffectPage) -> None:
     parts.metrics(page.numbers)
     rows = [{"world": world, "part of the process": name, "days a case": round(days, 3)} for world, name, days in page.days]
     drawing = charts.stacked(list(page.days), None, "")
-    parts.chart(drawing, page.finding, "Bars of days a case, live, without and with the change.", rows, "effect", 290)
+    parts.chart(
+        drawing,
+        page.finding,
+        "Bars of days a case, live, without and with the change.",
+        rows,
+        "effect",
+        parts.bars_height({name for _, name, _ in page.days}),
+    )
 
 
 # -- the curve

@@ -20,7 +20,7 @@ from scenarios.exhibits import MEASURES
 from scenarios.files import LoadedCase
 from scenarios.jobs import Look, Step, Work
 from scenarios.pages import why_causes, why_days, why_mechanism, why_story, why_teams, why_weeks
-from scenarios.pages.answer import AnswerPage, answer_page, days_rows
+from scenarios.pages.answer import AnswerPage, answer_page, days_chart, days_rows, unlocated
 from scenarios.study import Means, VerdictStudy
 from scenarios.study.causes_apart import causes_apart
 from scenarios.version import package_version
@@ -115,12 +115,12 @@ def days_part(study: VerdictStudy, shown: AnswerPage, loaded: LoadedCase) -> Non
     st.header("Where the days go", anchor=False)
     described = "Bars of days, today, as in the pilot and live; each bar adds up to the mean."
     parts.chart(
-        why_days.days_drawn(shown.days, loaded.case),
+        days_chart(shown, loaded.case),
         days.finding,
         described,
         days_rows(shown),
         "days by part",
-        height=230 + 18 * len({part.name for part in shown.days}),
+        height=parts.bars_height({part.name for part in shown.days}),
     )
     with st.expander("The same as a table that adds up", key="why table", on_change="rerun") as part:
         if part.open:
@@ -135,7 +135,7 @@ def mechanism_part(study: VerdictStudy) -> None:
     st.header("By what mechanism", anchor=False)
     for number, link in enumerate(links, 1):
         st.markdown(f"{number}. **{plain(link.lead)}.** {text(link.text)}", help="  \n".join(plain(line) for line in link.how))
-    for sentence in why_mechanism.unlocated(study):
+    for sentence in unlocated(study):
         st.markdown(text(sentence))
     with st.expander("Where these figures come from"):
         st.markdown("\n".join(f"- {text(line)}" for line in why_mechanism.traced(links)))

@@ -50,5 +50,6 @@ def apply(case: CaseFile, values: dict[str, dict[Arm, Floats]], causes: Mapping[
         leaf = known.get(path)
         arms: tuple[Arm, ...] = ("production",) if path in causes else ("pilot", "production")
         old = values.get(path) or {arm: np.zeros(count) for arm in ARMS}
-        dimension, lowest = ("number", -np.inf) if leaf is None else (leaf.parameter.dimension, leaf.parameter.limits.low)
-        values[path] = {**old, **{arm: np.maximum(changed(change, dimension, old[arm]), lowest) for arm in arms}}
+        dimension = "number" if leaf is None else leaf.parameter.dimension
+        low, high = (-np.inf, np.inf) if leaf is None else (leaf.parameter.limits.low, leaf.parameter.limits.high)
+        values[path] = {**old, **{arm: np.clip(changed(change, dimension, old[arm]), low, high) for arm in arms}}

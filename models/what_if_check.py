@@ -39,6 +39,9 @@ def _problem(place: str, leaf: Leaf | None, change: Change) -> Iterator[Finding]
     if change.logit is not None and dimension not in ("share", "accuracy"):
         yield Finding("E103", place, "is no share, so it has no logit", "use add, times or set")
         return
+    if change.add is not None and leaf is not None and leaf.parameter.limits.above:
+        yield Finding("E103", place, "must stay above 0 whatever its value, which adding cannot promise", "use times or set")
+        return
     try:
         values = changed(
             change, dimension, np.asarray([0.5 if leaf is None else leaf.parameter.in_arm("production").uncertain().median])
@@ -49,6 +52,5 @@ def _problem(place: str, leaf: Leaf | None, change: Change) -> Iterator[Finding]
     if leaf is None:
         return
     limits, value = leaf.parameter.limits, float(values[0])
-    low, high = limits.low, 1.0 if dimension in ("share", "accuracy") else limits.high
-    if not low <= value <= high or (limits.above and value == low):
-        yield Finding("E213", place, f"becomes {value:g}, outside of {low:g} to {high:g}")
+    if not limits.low <= value <= limits.high or (limits.above and value == limits.low):
+        yield Finding("E213", place, f"becomes {value:g}, outside of {limits.low:g} to {limits.high:g}")

@@ -55,14 +55,15 @@ def server(case: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(address, process)
+        wait_for(address, process)
         yield address, process
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a server answers; fails with what it printed if it ended before."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if process.poll() is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from scenarios.cli import app_command
 from scenarios.cli.main import app as command_line
 from scenarios.files import load, with_what_if
 from scenarios.pages.what_if import effect_page
-from scenarios.pages.what_if_controls import changes_of
+from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.study import Means
 from scenarios.study.what_if import effects
 from scenarios.what_ifs import toml_of
@@ -128,8 +130,11 @@ def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:
 
 
 def test_an_unknown_case_is_told_before_a_server_starts() -> None:
-    done = CliRunner().invoke(command_line, ["app", "no_such_case"])
-    assert done.exit_code != 0
+    command = [sys.executable, "-m", "scenarios.cli.main", "app", "no_such_case"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no_such_case" in done.stderr
+    assert "no such file, folder or shipped scenario" in done.stderr
 
 
 def test_twenty_visitors_at_once_see_each_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +150,7 @@ def test_twenty_visitors_at_once_see_each_their_own_numbers(monkeypatch: pytest.
     seen = [(texts(settled(at, 300)), [m.value for m in at.metric]) for at in crowd]
     loaded = load(CASE)
     for accuracy, (page, numbers) in zip(levels, seen, strict=True):
-        tried = with_what_if(loaded, WhatIf(changes=changes_of(loaded.case, {"accuracy": accuracy})))
+        tried = with_what_if(loaded, WhatIf(changes=changes_of(loaded.case, controls_of(loaded.case), {"accuracy": accuracy})))
         effect = list(effects(loaded, tried, 10, 7, Means()))[-1]
         assert f"→ {accuracy:g} %" in page
         assert numbers == [told.value for told in effect_page(effect, "").numbers]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app_pages.headers import HEADERS
 from scenarios.case_archive import unpacked
 from scenarios.files import load
-from tests.browser import SCHEMES, WIDTHS, Scheme, Visitor, browser, needs_chromium, server
+from scenarios.workspaces import PREFIX
+from tests.browser import ROOT, SCHEMES, WIDTHS, Scheme, Visitor, browser, free_port, needs_chromium, server, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -137,3 +146,47 @@ def test_a_case_of_ones_own_is_not_shown_to_another_browser_that_has_its_address
     assert "belongs to another browser" in other.text()
     for one in (visitor, other):
         one.leaves()
+
+
+def test_the_command_serves_with_its_settings_and_headers_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """`pilotproof app` itself, from another folder, on a port of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "scenarios.cli.main", "app", CASE, "--port", str(port), "--no-browser"]
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        wait_for(f"http://127.0.0.1:{port}", process)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+        assert HEADERS.items() <= headers.items()
+        config = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/host-config", timeout=10))
+        assert config
+        with socket.create_connection(("127.0.0.1", port)) as line:  # a page of another host that points its name at this machine
+            ask = "GET /_stcore/stream HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            line.sendall(f"{ask}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+            assert b" 101 " not in line.recv(200)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    for place in (Path("/dev/shm"), Path(tempfile.gettempdir())):
+        assert not list(place.glob(f"{PREFIX}{process.pid}-*"))
+
+
+def test_files_good_and_bad_are_uploaded_and_told(address: str, chromium: Browser, tmp_path: Path) -> None:
+    visitor = Visitor(chromium, address, height=1_600)
+    visitor.opens("Evidence")
+    bad, good = tmp_path / "approvals.csv", tmp_path / "arrivals.csv"
+    bad.write_bytes(b"PK\x03\x04 no table at all \x00\x01")
+    good.write_text("day,cases\n2026-09-01,12\n2026-09-02,=1+1\n", encoding="utf-8")
+    for file in (bad, good):
+        visitor.page.locator('input[type="file"]').first.set_input_files(file)
+        visitor.page.get_by_text(file.name).first.wait_for()
+        visitor.page.get_by_role("button", name="Add these files").click()
+        visitor.settles()
+    text = visitor.text()
+    assert "Traceback" not in text
+    assert "row 3" in text
+    assert "cases" in text
+    assert visitor.page.locator('[data-testid="stException"]').count() == 0
+    assert not visitor.said, "\n".join(visitor.said)
+    visitor.leaves()

@@ -22,7 +22,7 @@ from scenarios.study import Means
 from scenarios.study.accuracy_curve import LEVELS, curves
 from scenarios.study.ai_level import level
 from scenarios.study.penalties import live_accuracy
-from scenarios.study.what_if import effects, growing
+from scenarios.study.what_if import effects, stages
 from scenarios.what_ifs import LinkError, State, decoded, encoded, toml_of
 from tests import tiny
 
@@ -50,6 +50,14 @@ def test_today_is_not_touched_and_everything_else_keeps_its_random_numbers() -> 
     assert np.allclose(*(np.log(x / (1 - x)) + shift for x, shift in zip(odds, (1.0, 0.0), strict=True)))
 
 
+def test_no_value_leaves_what_its_number_may_be() -> None:
+    """The middle of the share stays below 1; a tenth of its values would not."""
+    moved = tried(load(EXAMPLE), steps__review__catch={"add": 0.1}, teams__reviewers__headcount={"times": 2.0})
+    values = sample(moved.case, SEED, range(200)).values["steps.review.catch"]["production"]
+    assert values.max() == 1.0
+    assert values.min() < 1.0
+
+
 def test_a_case_without_a_what_if_keeps_its_hash_and_one_with_it_solves_today_under_the_same() -> None:
     loaded = load(EXAMPLE)
     moved = tried(loaded, teams__reviewers__headcount={"add": 1})
@@ -67,6 +75,7 @@ def test_a_case_without_a_what_if_keeps_its_hash_and_one_with_it_solves_today_un
         ("teams.reviewers.headcount", {"logit": 1.0}, "E103"),
         ("steps.review.catch", {"set": "30 min"}, "E307"),
         ("steps.review.catch", {"set": 1.2}, "E307"),
+        ("steps.approve.levels.1.response.median", {"add": 3_600.0}, "E103"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_with_its_place(path: str, change: dict[str, Any], code: str) -> None:
@@ -120,9 +129,9 @@ def test_every_control_of_the_shipped_scenarios_can_go_to_both_ends(name: str) -
     controls = controls_of(loaded.case)
     assert len({c.id for c in controls}) == len(controls)
     assert all(c.low <= c.now <= c.high for c in controls)
-    assert changes_of(loaded.case, {c.id: c.now for c in controls}) == {}
+    assert changes_of(loaded.case, controls, {c.id: c.now for c in controls}) == {}
     for end in ("low", "high"):
-        changes = changes_of(loaded.case, {c.id: getattr(c, end) for c in controls})
+        changes = changes_of(loaded.case, controls, {c.id: getattr(c, end) for c in controls})
         assert with_what_if(loaded, WhatIf(changes=changes)).case.what_if is not None
 
 
@@ -146,7 +155,7 @@ def test_controls_offer_accuracy_threshold_scope_review_approvals_systems_suppor
 )
 def test_settings_that_cannot_be_are_named(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"no control|outside"):
-        changes_of(load(EXAMPLE).case, settings)
+        changes_of(load(EXAMPLE).case, controls_of(load(EXAMPLE).case), settings)
 
 
 # -- effects
@@ -201,9 +210,9 @@ def test_leaving_all_types_to_people_is_today_after_go_live(small: LoadedCase) -
 
 
 def test_more_futures_each_time_and_the_last_one_exact() -> None:
-    assert list(growing(200)) == [5, 10, 20, 40, 80, 120, 160, 200]
-    assert list(growing(7)) == [5, 7]
-    assert list(growing(3)) == [3]
+    assert list(stages(200)) == [5, 10, 20, 40, 80, 120, 160, 200]
+    assert list(stages(7)) == [5, 7]
+    assert list(stages(3)) == [3]
 
 
 def test_the_curve_rises_to_an_ai_that_is_always_right_and_says_what_reaches_the_promise(small: LoadedCase) -> None:
@@ -225,7 +234,9 @@ def test_the_curve_rises_to_an_ai_that_is_always_right_and_says_what_reaches_the
 
 def test_a_file_is_read_back_as_the_same_case(tmp_path: Path) -> None:
     loaded = load(EXAMPLE)
-    changes = changes_of(loaded.case, {"accuracy": 91.5, "team reviewers": 2.0, "type non_po_large": 0.0})
+    changes = changes_of(
+        loaded.case, controls_of(loaded.case), {"accuracy": 91.5, "team reviewers": 2.0, "type non_po_large": 0.0}
+    )
     what_if = WhatIf(title='a "quoted" = name', changes=changes)
     file = tmp_path / "better.toml"
     file.write_text(toml_of(what_if, EXAMPLE, loaded.hash), encoding="utf-8")

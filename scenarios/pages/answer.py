@@ -28,6 +28,7 @@ from scenarios.report.verdict_text import (
     days_by_name,
     exports,
     gate_reason,
+    if_at_one_step,
     in_target_unit,
     per_cent,
     question,
@@ -103,22 +104,12 @@ def answer_page(study: VerdictStudy, loaded: LoadedCase) -> AnswerPage:
     preview = v.verdict == "preview"
     every = tuple(reasons(study)) if answered else ()
     return AnswerPage(
-        study.case.title, loaded.file in shipped_names(), _question(study), f"So far: {words[0].lower()}{words[1:]}" if preview else words, tone,
+        study.case.title, loaded.file in shipped_names(), question(study, "days"), f"So far: {words[0].lower()}{words[1:]}" if preview else words, tone,
         preview, _chance(study) if answered else None, _between(study), _sentence(study), tuple(_size(study)) if answered else (),
         tuple(_rows(study)) if answered else (), _finding(study) if answered else "", tuple(_parts(study)) if answered else (),
-        tuple(_unlocated(study)) if answered else (), every, tuple(_rests_on(study)), tuple(_actions(study)), tuple(_checks(study)),
+        tuple(unlocated(study)) if answered else (), every, tuple(_rests_on(study)), tuple(_actions(study)), tuple(_checks(study)),
         basis_line(loaded, study.seed),
     )  # fmt: skip
-
-
-def _question(study: VerdictStudy) -> str:
-    """The promise as a question, in whole words."""
-    level = target_level(study.case)
-    return (
-        question(study)
-        if study.case.target.statistic == "share_within"
-        else question(study).replace(f"{level:.1f} d", f"{level:g} days")
-    )
 
 
 def _kept(study: VerdictStudy) -> int:
@@ -210,7 +201,8 @@ def _parts(study: VerdictStudy) -> Iterator[Part]:
             yield from (Part(world, name, days.get(name, 0.0)) for world, days in worlds.items())
 
 
-def _unlocated(study: VerdictStudy) -> Iterator[str]:
+def unlocated(study: VerdictStudy) -> Iterator[str]:
+    """How many of today's days nobody has located, and what they do to the answer."""
     if study.baseline is None or not study.results:
         return
     located = dates_of(study.case).located
@@ -219,16 +211,7 @@ def _unlocated(study: VerdictStudy) -> Iterator[str]:
         return
     yield f"Nobody has located {days:.1f} of today's {study.baseline.observed:.1f} days: they lie somewhere between the steps whose times are known."
     if study.extremes:
-        ends = ", ".join(
-            f"{in_target_unit(study, target_value(study.case, e.production.figures))} at “{_place(study.case, e.place)}”"
-            for e in study.extremes
-        )
-        yield f"What they do to the answer: if all of them lay at one step, live would come out at {ends}."
-
-
-def _place(case: CaseFile, name: str) -> str:
-    """The name on screen of a step."""
-    return next((step.label for step in case.steps if step.id == name and step.label), name.replace("_", " "))
+        yield if_at_one_step(study)
 
 
 SOURCES = {

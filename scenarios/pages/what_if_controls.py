@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 from typing import Literal
@@ -26,6 +26,8 @@ GROUPS: dict[Group, str] = {
 ACCURACY, THRESHOLD = "accuracy", "accepted"
 MOST_TYPES = 12
 """Types beyond these get no control of their own."""
+BY_LEVEL = ("accuracy", "type", "threshold")
+"""Operations that depend on how accurate the AI is now."""
 Middle = Mapping[str, Mapping[Arm, Floats]]
 Unit = Literal["%", "% of now", "people", "week", "yes or no"]
 
@@ -60,9 +62,10 @@ def controls_of(case: CaseFile) -> tuple[Control, ...]:
     return (*ai, *scope, *_review(case, middle), *_people(case, middle), *_waits(case), *_systems(case, middle))
 
 
-def changes_of(case: CaseFile, settings: Mapping[str, float]) -> dict[str, Change]:
+def changes_of(case: CaseFile, controls: Sequence[Control], settings: Mapping[str, float]) -> dict[str, Change]:
     """What settings (control → value as shown) change in a case. Raises ValueError that names a setting which cannot be used."""
-    known, found, changes = {c.id: c for c in controls_of(case)}, level(case), dict[str, Change]()
+    known, changes = {c.id: c for c in controls}, dict[str, Change]()
+    found = level(case) if any(known[name].how in BY_LEVEL for name in settings if name in known) else None
     for name, value in settings.items():
         control = known.get(name)
         if control is None:
@@ -76,7 +79,7 @@ def changes_of(case: CaseFile, settings: Mapping[str, float]) -> dict[str, Chang
 
 def _change(control: Control, value: float, found: Level | None) -> Change:
     match control.how:
-        case "accuracy" | "type" | "threshold":
+        case "accuracy" | "type" | "threshold":  # BY_LEVEL
             assert found is not None
             goal = value / 100
             moves = {"accuracy": found.shift_to, "threshold": found.threshold_to}

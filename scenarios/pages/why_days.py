@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from models.outcomes import target_level
-from models.schema import CaseFile
-from scenarios.pages.answer import SHOWN_DAYS, Part
+from scenarios.pages.answer import SHOWN_DAYS
 from scenarios.report.verdict_text import ARM_NAMES, days_by_name
 from scenarios.study import VerdictStudy
 
@@ -92,14 +89,6 @@ def _finding(rows: Sequence[DaysRow], total: DaysRow) -> str:
     most = [f'{signed(d, 1)} d "{name}"' for d, name in parts[:2] if abs(d) >= SHOWN_DAYS and (d > 0) == (change > 0)]
     word = "longer" if change > 0 else "shorter"
     return f"Live is {abs(change):.1f} days {word} than today: {', '.join(most)}"
-
-
-def days_drawn(parts: Sequence[Part], case: CaseFile) -> Any:
-    """The bars of the answer under a legend of one column, which a phone shows whole."""
-    from scenarios.report import charts
-
-    level = target_level(case) if case.target.statistic == "mean" else None
-    return charts.stacked([(part.world, part.name, part.days) for part in parts], level, "promise", columns=1)
 
 
 def days_data(days: Days) -> list[dict[str, object]]:

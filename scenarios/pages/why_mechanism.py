@@ -21,7 +21,8 @@ from scenarios.pages.answer import SHOWN_DAYS
 from scenarios.pages.why_days import signed
 from scenarios.report.trace_words import plain, who
 from scenarios.report.verdict_json import figure
-from scenarios.report.verdict_text import ACCOUNT_NAMES, days_by_name, in_target_unit, per_cent
+from scenarios.report.verdict_text import ACCOUNT_NAMES, MEASURES, days_by_name, in_target_unit, per_cent
+from scenarios.report.words import step_names
 from scenarios.study import VerdictStudy
 from scenarios.study.penalties import live_accuracy
 
@@ -29,12 +30,6 @@ Floats = NDArray[np.float64]
 RARE_QUEUE = 5
 """Times the usual queue from which a rare one is told."""
 NO_QUEUE = "No queue for a team changes by as much as one half."
-MEASURES = {
-    "mean": "the mean",
-    "median": "the time for half of all",
-    "p90": "the time for 9 of 10",
-    "share_within": "the share in time",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +196,7 @@ def _count(waiting: float) -> str:
 def _steps(study: VerdictStudy) -> Link | None:
     case = study.case
     today, live = days_by_step(study, "as_is"), days_by_step(study, "production")
-    names = _names(study)
+    names = step_names(study.case)
     gains = _sorted({names[i]: today[i] - live[i] for i in today})
     losses = _sorted({names[i]: live[i] - today[i] for i in today})
     if not gains and not losses:
@@ -226,15 +221,6 @@ def _steps(study: VerdictStudy) -> Link | None:
         ),
     )
     return Link("Days", text, how)
-
-
-def _names(study: VerdictStudy) -> dict[str, str]:
-    """Names of steps on screen; two of one name are told apart by their place."""
-    names: dict[str, str] = {}
-    for step in study.case.steps:
-        name = step.label or plain(step.id)
-        names[step.id] = name if name not in names.values() else f"{name} ({plain(step.id)})"
-    return names
 
 
 def _sorted(days: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -284,21 +270,6 @@ def _perfect(study: VerdictStudy) -> Link | None:
         f"{promise}: the promise, as the case states it.",
     )
     return Link("What 100 % accuracy would give", text, how)
-
-
-def unlocated(study: VerdictStudy) -> Iterator[str]:
-    """What the days that nobody has located do to the answer, place by place."""
-    if study.baseline is None or not study.extremes:
-        return
-    names = _names(study)
-    lost = days_by_name(study, "as_is").get(ACCOUNT_NAMES["unlocated"], 0.0)
-    yield f"Nobody has located {lost:.1f} of today's {study.baseline.observed:.1f} days: they lie somewhere between the steps whose times are known."
-    ends = [
-        f'"{names.get(e.place, e.place)}" {in_target_unit(study, target_value(study.case, e.production.figures))}'
-        + ("" if e.share > 0.995 else f" ({per_cent(e.share)} of them, its limit)")
-        for e in study.extremes
-    ]
-    yield f"If all of them lay at one step, {MEASURES[study.case.target.statistic]} live would be: {', '.join(ends)}."
 
 
 def traced(links: Sequence[Link]) -> Iterator[str]:

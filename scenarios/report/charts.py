@@ -110,8 +110,8 @@ PARTS = ("#2f5d8a", "#d98e04", "#7a9e7e", "#a44a3f", "#8d7fb0", "#5f6b73", "#b38
 """Colours of parts of the process, told apart also by those who see fewer colours."""
 
 
-def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str, columns: int = 1) -> Any:
-    """Bars that add up: (bar, part, days); a line across all of them. columns: of the legend."""
+def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_name: str) -> Any:
+    """Bars that add up: (bar, part, days); a line across all of them."""
     import altair as alt
 
     parts = list(dict.fromkeys(part for _, part, _ in rows))
@@ -124,7 +124,7 @@ def stacked(rows: Sequence[tuple[str, str, float]], line: float | None, line_nam
             y=alt.Y("bar:N", sort=list(dict.fromkeys(bar for bar, _, _ in rows)), title=None),
             x=alt.X("days:Q", title="days a case", stack="zero", scale=alt.Scale(domain=[0, longest or 1.0], nice=True)),
             color=alt.Color(
-                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=columns, labelLimit=340 // columns)
+                "part:N", scale=alt.Scale(domain=parts, range=list(PARTS)), title=None, legend=alt.Legend(orient="bottom", columns=1, labelLimit=340)
             ),
             order=alt.Order("order:Q"),
             tooltip=[alt.Tooltip("bar:N", title="world"), alt.Tooltip("part:N"), alt.Tooltip("days:Q", format=".1f")],

@@ -15,6 +15,7 @@ from models.schema import Ai, Arm
 from scenarios.files import LoadedCase
 from scenarios.report.basis import basis_line, source_counts, sources_line
 from scenarios.report.verdict_json import figure, mean_days
+from scenarios.report.words import step_names
 from scenarios.study import VerdictStudy
 
 ARM_NAMES: dict[Arm, str] = {"as_is": "today", "pilot": "as in the pilot", "production": "live"}
@@ -37,6 +38,8 @@ CLASS_NAMES = {
     "supported": "SUPPORTED", "not_supported": "NOT SUPPORTED", "open": "OPEN", "preview": "PREVIEW", "no_verdict": "NO VERDICT",
 }  # fmt: skip
 STATISTIC_NAMES = {"mean": "on average", "median": "for half of all cases", "p90": "for 9 of 10 cases"}
+MEASURES = {"mean": "the mean", "median": "the median", "p90": "the time for 9 of 10", "share_within": "the share in time"}
+"""Statistic of a promise -> what it measures, within a sentence."""
 BAR = 24
 
 
@@ -101,14 +104,15 @@ def _answer(study: VerdictStudy) -> Iterator[str]:
     yield f"      {_rests_on(study)}"
 
 
-def question(study: VerdictStudy) -> str:
-    """The promise as a question."""
+def question(study: VerdictStudy, days: str = "d") -> str:
+    """The promise as a question. `days`: the unit; any but "d" stands after the number as it was promised."""
     case, target = study.case, study.case.target
     first, last = target.weeks
-    weeks, level = f"weeks {first}–{last} after go-live", in_target_unit(study, target_level(case))
+    weeks, level = f"weeks {first}–{last} after go-live", target_level(case)
     if target.statistic == "share_within":
-        return f"Will {level} of the {case.cases_word} be done within {target.within}, {weeks}?"
-    return f"Will {case.cases_word} be done within {level} {STATISTIC_NAMES[target.statistic]}, {weeks}?"
+        return f"Will {per_cent(level)} of the {case.cases_word} be done within {target.within}, {weeks}?"
+    within = f"{level:.1f} d" if days == "d" else f"{level:g} {days}"
+    return f"Will {case.cases_word} be done within {within} {STATISTIC_NAMES[target.statistic]}, {weeks}?"
 
 
 def in_target_unit(study: VerdictStudy, value: float) -> str:
@@ -211,11 +215,10 @@ def reasons(study: VerdictStudy) -> Iterator[str]:
         yield "It adds " + ", ".join(f"{d:.1f} d ({n})" for n, d in losses[:3]) + "."
     largest, days = next(iter(live.items()))
     yield f"The largest part of what remains: {largest}, {days:.1f} of {sum(live.values()):.1f} days."
-    measure = {"mean": "the mean", "median": "the median", "p90": "the time for 9 of 10", "share_within": "the share in time"}
     if study.perfect is not None:
         best = in_target_unit(study, target_value(study.case, study.perfect.figures))
-        yield f"With an AI that is never wrong {measure[study.case.target.statistic]} would be {best} (all other figures at their middle values)."
-    yield from _unlocated(study, measure[study.case.target.statistic])
+        yield f"With an AI that is never wrong {MEASURES[study.case.target.statistic]} would be {best} (all other figures at their middle values)."
+    yield from _unlocated(study)
 
 
 def _level_and_coverage(study: VerdictStudy) -> Iterator[str]:
@@ -233,19 +236,25 @@ def _level_and_coverage(study: VerdictStudy) -> Iterator[str]:
     )
 
 
-def _unlocated(study: VerdictStudy, measure: str) -> Iterator[str]:
+def _unlocated(study: VerdictStudy) -> Iterator[str]:
     """What the days that nobody has located do to the answer."""
     report = study.baseline
     if report is None or not study.extremes:
         return
     lost = 1 - report.located_share
+    yield f"{per_cent(lost)} of today's {report.observed:.1f} days are at no known place. The AI is assumed to shorten them only at the steps it takes over."
+    yield if_at_one_step(study)
+
+
+def if_at_one_step(study: VerdictStudy) -> str:
+    """The result live if the days that nobody has located all lay at one step, or as many of them as fit there; step by step."""
+    names = step_names(study.case)
     ends = [
-        f'"{e.place}" {in_target_unit(study, target_value(study.case, e.production.figures))}'
+        f'"{names[e.place]}" {in_target_unit(study, target_value(study.case, e.production.figures))}'
         + ("" if e.share > 0.995 else f" ({per_cent(e.share)} of them, its limit)")
         for e in study.extremes
     ]
-    yield f"{per_cent(lost)} of today's {report.observed:.1f} days are at no known place. The AI is assumed to shorten them only at the steps it takes over."
-    yield f"If they all lay at one step, {measure} live would be: {', '.join(ends)}."
+    return f"If they all lay at one step, {MEASURES[study.case.target.statistic]} live would be: {', '.join(ends)}."
 
 
 def _next(study: VerdictStudy, file: str) -> Iterator[str]:

@@ -166,3 +166,13 @@ def _own_exits(step: schema.StepBase) -> Iterator[tuple[str, str]]:
             yield step.otherwise, "then"
         case schema.Parallel():
             yield from ((branch, "at the same time") for branch in step.branches)
+
+
+def step_names(case: schema.CaseFile) -> dict[str, str]:
+    """Names of steps on screen by their ids; two of one name are told apart by their place."""
+    names: dict[str, str] = {}
+    for step in case.steps:
+        place = step.id.replace("_", " ")
+        name = step.label or place
+        names[step.id] = name if name not in names.values() else f"{name} ({place})"
+    return names

@@ -13,11 +13,9 @@ from models.outcomes import target_value
 from models.schema import CaseFile, Cause
 from scenarios.arms import ArmKey, name_of
 from scenarios.files import LoadedCase
-from scenarios.runs.store import RESULT
-from scenarios.store import SolvedCache
-from scenarios.study.draws import Collected, Plan, collect, decision_plan
+from scenarios.study.draws import Collected, Plan
 from scenarios.study.means import Means
-from scenarios.study.stored import SeenParts, cached_parts, growing, own_folder
+from scenarios.study.stored import cached_parts, in_slices, plan_for
 from simulator.statistics import Estimate, mean_interval
 
 Floats = NDArray[np.float64]
@@ -73,14 +71,9 @@ def apart(case: CaseFile, done: Collected) -> CausesApart:
 
 def causes_apart(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Iterator[CausesApart]:
     """On ever more futures, kept in the user's cache; a finished decision run holds all that is needed. Raises Cancelled."""
-    plan = decision_plan(loaded.case)
-    if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
-        plan = APART
-    cache, seen = SolvedCache(loaded.today, seed), SeenParts()
+    plan = plan_for(APART, loaded, draws, seed, means)
     with cached_parts(loaded, plan, draws, seed, means) as kept:
-        seen.behind = kept
-        for count in growing(draws):
-            done = collect(loaded.case, plan, count, seed, means, cache, seen)
+        for count, done in in_slices(loaded, plan, draws, seed, means, kept):
             if count == draws:
                 kept.finish({"accepted_draws": len(done.results), "rejected_draws": len(done.rejected)})
             yield apart(loaded.case, done)

@@ -193,14 +193,18 @@ def cached_parts(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: M
     return CachedParts(own_folder(loaded, plan, draws, seed, means), manifest, loaded.case.posterior)
 
 
+def plan_for(needed: Plan, loaded: LoadedCase, draws: int, seed: int, means: Means) -> Plan:
+    """The decision run if a finished one is kept, which holds all arms; else what is needed."""
+    whole = decision_plan(loaded.case)
+    return whole if (own_folder(loaded, whole, draws, seed, means) / RESULT).exists() else needed
+
+
 def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> VerdictStudy:
     """The verdict from a finished decision run if there is one, else from the three arms it needs, kept in the user's cache.
 
     Raises Cancelled, ClusterRefusedError.
     """
-    plan = decision_plan(loaded.case)
-    if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
-        plan = VERDICT
+    plan = plan_for(VERDICT, loaded, draws, seed, means)
     with cached_parts(loaded, plan, draws, seed, means) as parts:
         done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.today, seed), parts)
         study = judged(loaded.case, seed, done, means)
@@ -213,18 +217,22 @@ def tightening(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Itera
 
     Raises Cancelled.
     """
-    plan = decision_plan(loaded.case)
-    if not (own_folder(loaded, plan, draws, seed, means) / RESULT).exists():
-        plan = VERDICT
-    cache, seen = SolvedCache(loaded.today, seed), SeenParts()
+    plan = plan_for(VERDICT, loaded, draws, seed, means)
     with cached_parts(loaded, plan, draws, seed, means) as kept:
-        seen.behind = kept
-        for count in growing(draws):
-            done = collect(loaded.case, plan, count, seed, means, cache, seen)
+        for count, done in in_slices(loaded, plan, draws, seed, means, kept):
             study = judged(loaded.case, seed, done, means)
             if count == draws:
                 kept.finish(_result(study, done))
             yield study
+
+
+def in_slices(
+    loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means, kept: Parts
+) -> Iterator[tuple[int, Collected]]:
+    """A plan on ever more draws: how many were asked for, and all that is collected so far. `kept`: where chunks are besides."""
+    cache, seen = SolvedCache(loaded.today, seed), SeenParts(kept)
+    for count in growing(draws):
+        yield count, collect(loaded.case, plan, count, seed, means, cache, seen)
 
 
 def growing(draws: int) -> Iterator[int]:

@@ -34,7 +34,7 @@ def effects(base: LoadedCase, tried: LoadedCase, draws: int, seed: int, means: M
     """
     cache = SolvedCache(base.today, seed)
     mine, theirs = SeenParts(), SeenParts()
-    for count in growing(draws):
+    for count in stages(draws):
         after = collect(tried.case, LIVE, count, seed, means, cache, theirs)
         before = (
             known() if len(known()) >= len(after.results) else collect(base.case, LIVE, count, seed, means, cache, mine).results
@@ -42,7 +42,7 @@ def effects(base: LoadedCase, tried: LoadedCase, draws: int, seed: int, means: M
         yield _paired(base.case, before, after)
 
 
-def growing(draws: int) -> Iterator[int]:
+def stages(draws: int) -> Iterator[int]:
     """A first look at few futures, then about twice as many each time."""
     count = CHUNK
     while count < draws:

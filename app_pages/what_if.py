@@ -91,6 +91,9 @@ def controls_shown(loaded: LoadedCase, shown: tuple[Control, ...], wanted: Mappi
     kept: dict[str, float] = st.session_state.setdefault(f"settings {loaded.hash}", {})
     kept.update(wanted)
     groups = [group for group in GROUPS if any(c.group == group for c in shown)]
+    if not groups:
+        st.info("This case has no AI, team or connected system whose numbers could be moved here.")
+        return {}
     with st.container(border=True):
         for tab, group in zip(st.tabs(list(groups)), groups, strict=True):
             with tab:

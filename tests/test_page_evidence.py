@@ -26,6 +26,7 @@ from scenarios.interview.store import keep
 from scenarios.jobs import Jobs, Look
 from scenarios.pages import evidence as e
 from scenarios.pages import evidence_questions as q
+from scenarios.pages import evidence_words
 from scenarios.pages.evidence_fit import FITS, Stage, aside, learn, learning
 from scenarios.pages.evidence_state import opened as opened_case
 from scenarios.pages.evidence_taught import how_long, taught_page
@@ -526,3 +527,13 @@ def test_user_text_is_shown_as_it_is(here):
     label = next(s.label for s in at.selectbox if "hold?" in s.label)
     assert label.replace("\\", "") == "What does <b>[a](b) *x* seeded.csv hold?"
     assert not set("<>[]()*") & set(re.sub(r"\\.", "", label))
+
+
+def test_every_message_that_the_page_says_in_its_own_words_is_still_one_of_the_library():
+    """Otherwise the page would show the words of the command line and nobody would notice."""
+    root = Path(__file__).parent.parent
+    sources = [p for folder in ("models", "scenarios") for p in (root / folder).rglob("*.py") if p.name != "evidence_words.py"]
+    library = "\n".join(p.read_text(encoding="utf-8") for p in sources).replace('\\"', '"')
+    said = [there for there, _ in (*evidence_words._PHRASES, *evidence_words._SAID)]
+    in_source = [re.sub(r"^write (cases|invoices)\.toml", "write {stem}.toml", there) for there in said]
+    assert [there for there in in_source if there not in library] == []

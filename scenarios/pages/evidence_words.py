@@ -109,7 +109,7 @@ _SAID = (
     ("the fits would produce", "what was learned would produce"),
     ("made from the fit", "made from what was learned"),
     ("scope penalty", "loss of types never piloted"),
-    ("the fit's data do", "the data do"),
+    ("this fit's data do", "the data do"),
 )  # fmt: skip
 
 

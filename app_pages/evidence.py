@@ -35,6 +35,8 @@ from scenarios.pages.evidence_words import column_words, file_words
 from scenarios.problems import CaseError
 from scenarios.uploads import Stored, stored
 
+UNDER_WAY = "evidence learning under way"
+
 
 def page() -> None:
     """What was learned first, then the files, then what else could be measured."""
@@ -112,8 +114,11 @@ def learn(folder: Path, files: tuple[Stored, ...], found: Checked | None, loaded
     key = learn_key(folder)
     seen = look(key)
     if seen.state in UNFINISHED:
+        st.session_state[UNDER_WAY] = True
         st.fragment(learning, run_every=parts.polling(seen))(key, str(folder))
         return
+    if st.session_state.pop(UNDER_WAY, False):
+        st.rerun()  # it may have ended after the case was read for this run
     if seen.state == "failed":
         parts.failed(seen)
     if loaded.case.posterior is not None and not loaded.unfitted:

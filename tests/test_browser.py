@@ -175,18 +175,21 @@ def test_the_command_serves_with_its_settings_and_headers_and_leaves_nothing_beh
 def test_files_good_and_bad_are_uploaded_and_told(address: str, chromium: Browser, tmp_path: Path) -> None:
     visitor = Visitor(chromium, address, height=1_600)
     visitor.opens("Evidence")
-    bad, good = tmp_path / "approvals.csv", tmp_path / "arrivals.csv"
-    bad.write_bytes(b"PK\x03\x04 no table at all \x00\x01")
-    good.write_text("day,cases\n2026-09-01,12\n2026-09-02,=1+1\n", encoding="utf-8")
-    for file in (bad, good):
+    disguised, formula, good = tmp_path / "approvals.csv", tmp_path / "seeded.csv", tmp_path / "counts.csv"
+    disguised.write_bytes(b"PK\x03\x04 no table at all \x00\x01")
+    formula.write_text("step,reviewer,waiting_per_head,shown,caught\nhand_over,A,2,20,18\nhand_over,B,9,=10+10,16\n", encoding="utf-8")
+    good.write_text("parameter,happened,tried\nsteps.recheck.options.1.share,214,1000\n", encoding="utf-8")
+    for file in (disguised, formula, good):
         visitor.page.locator('input[type="file"]').first.set_input_files(file)
         visitor.page.get_by_text(file.name).first.wait_for()
         visitor.page.get_by_role("button", name="Add these files").click()
+        visitor.page.get_by_text(f"{file.name} is added as").wait_for()
         visitor.settles()
     text = visitor.text()
     assert "Traceback" not in text
-    assert "row 3" in text
-    assert "cases" in text
+    assert "is not a .csv file, whatever its name says" in text
+    assert "row 3, column shown" in text
+    assert "Not used yet, so no answer rests on them" in text
     assert visitor.page.locator('[data-testid="stException"]').count() == 0
     assert not visitor.said, "\n".join(visitor.said)
     visitor.leaves()

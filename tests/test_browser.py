@@ -177,7 +177,9 @@ def test_files_good_and_bad_are_uploaded_and_told(address: str, chromium: Browse
     visitor.opens("Evidence")
     disguised, formula, good = tmp_path / "approvals.csv", tmp_path / "seeded.csv", tmp_path / "counts.csv"
     disguised.write_bytes(b"PK\x03\x04 no table at all \x00\x01")
-    formula.write_text("step,reviewer,waiting_per_head,shown,caught\nhand_over,A,2,20,18\nhand_over,B,9,=10+10,16\n", encoding="utf-8")
+    formula.write_text(
+        "step,reviewer,waiting_per_head,shown,caught\nhand_over,A,2,20,18\nhand_over,B,9,=10+10,16\n", encoding="utf-8"
+    )
     good.write_text("parameter,happened,tried\nsteps.recheck.options.1.share,214,1000\n", encoding="utf-8")
     for file in (disguised, formula, good):
         visitor.page.locator('input[type="file"]').first.set_input_files(file)

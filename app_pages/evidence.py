@@ -140,6 +140,7 @@ def learn(folder: Path, files: tuple[Stored, ...], found: Checked | None, loaded
 
 def begin() -> None:
     """Learns from the visitor's own copy."""
+    st.session_state[UNDER_WAY] = True
     ask_learn(require_own())
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages import session
+from app_pages import evidence_work, session
 from models.evidence.kinds import KINDS
 from models.fits.seam import Sampling
 from models.posterior import Diagnostic, PosteriorDraws, SubModel, posterior_of
@@ -469,6 +469,17 @@ def test_learning_from_files_shows_what_they_taught_and_every_page_uses_it(here)
     upload(at, ("readiness.csv", b"check,cause,passed,passes_if_ready,passes_if_not\nload test,integration,yes,0.95,0.4\n"))
     assert "Not used yet" in texts(at)
     assert "What your files taught" not in [h.value for h in at.header]
+
+
+def test_learning_that_ends_while_the_page_is_drawn_is_not_missed(here, monkeypatch):
+    at = upload(opened("evidence"), ("seeded.csv", SEEDED))
+
+    def look_at_the_end(key: Any) -> Any:
+        return evidence_work.asides().jobs.wait(key, 120)
+
+    monkeypatch.setattr(evidence_work, "look", look_at_the_end)
+    press(at, "Learn from these files")
+    assert "Learned from these files; every page uses it." in texts(at)
 
 
 def test_the_time_zone_is_asked_and_answered_on_the_page(here):

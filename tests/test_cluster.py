@@ -131,29 +131,20 @@ def test_three_threads_of_one_worker_make_no_difference(case, undisturbed, tmp_p
 
 
 def test_killed_workers_change_no_byte(case, two, address, undisturbed, tmp_path):
-    """Every second, while chunks run, one worker process is killed; the scheduler gives its chunks to another."""
-    done, killed = Event(), list[int]()
-    folder = tmp_path / "run"
+    """Twice, while chunks are under way, one worker process is killed; the scheduler gives its chunks to another."""
+    killed: list[int] = []
 
-    def kill_now_and_then() -> None:
-        with distributed.Client(address, set_as_default=False) as client:
-            while not done.wait(0.5) and len(killed) < 2:
-                if list(folder.glob("parts/*.parquet")):
-                    pids = client.run(os.getpid, on_error="ignore")
-                    killed.append(pids[min(pids)])
-                    os.kill(killed[-1], signal.SIGKILL)
-                    done.wait(2)
+    def kill_one(what: str, done: int, total: int, _: str = "") -> None:
+        if what == "futures" and 0 < done < total and len(killed) < 2:
+            pids = client.run(os.getpid, on_error="ignore")
+            killed.append(pids[min(pids)])
+            os.kill(killed[-1], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill_now_and_then)
-    killer.start()
-    try:
-        found = decided(case, folder, Means(scheduler=address))
-    finally:
-        done.set()
-        killer.join()
+    with distributed.Client(address, set_as_default=False) as client:
+        found = decided(case, tmp_path / "run", Means(scheduler=address, progress=kill_one))
         two.wait_for_workers(2)
 
-    assert killed
+    assert len(set(killed)) == 2
     assert found == undisturbed
 
 

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# bytecode is kept whatever the surroundings say: else every process compiles all of its libraries anew
+export PYTHONDONTWRITEBYTECODE :=
 READY := $(VENV)/ready
 
 .PHONY: run test check bench equality kill sbc backtest docs pins clean

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app_pages import parts
 from app_pages.parts import UNFINISHED, plain
-from app_pages.session import ask, current_case, jobs, own_folder
+from app_pages.session import ask, current_case, jobs, own_folder, polling
 from app_pages.verdict_work import ask_verdict
 from scenarios.files import LoadedCase
 from scenarios.jobs import Look, Step
@@ -21,8 +21,8 @@ def page() -> None:
     loaded = current_case()
     key, look = ask_verdict(loaded)
     file = ask_file(key, look, loaded)
-    waiting = look.state in UNFINISHED or file.state in UNFINISHED
-    st.fragment(show, run_every=parts.POLL_SECONDS if waiting else None)(key, loaded, waiting)
+    again = polling(look, file)
+    st.fragment(show, run_every=again)(key, loaded, again is not None)
 
 
 def ask_file(key: Hashable, look: Look, loaded: LoadedCase) -> Look:
@@ -37,11 +37,11 @@ def ask_file(key: Hashable, look: Look, loaded: LoadedCase) -> Look:
     return ask("file", ("file", key), steps)
 
 
-def show(key: Hashable, loaded: LoadedCase, polling: bool) -> None:
+def show(key: Hashable, loaded: LoadedCase, waiting: bool) -> None:
     """The answer so far."""
     look, file = jobs().look(key), jobs().look(("file", key))
     asked = look.state == "done" and file.state == "gone"
-    if polling and (asked or (look.state not in UNFINISHED and file.state not in UNFINISHED)):
+    if waiting and (asked or (look.state not in UNFINISHED and file.state not in UNFINISHED)):
         st.rerun()
     if look.state == "failed":
         parts.failed(look)

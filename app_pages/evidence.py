@@ -12,7 +12,7 @@ from app_pages.evidence_files import show_cards, show_troubles, uploader
 from app_pages.evidence_taught_view import taught
 from app_pages.evidence_work import ask_check, ask_learn, give_up, learn_key, look
 from app_pages.parts import UNFINISHED, plain
-from app_pages.session import case_name, current_case, own_folder, require_own
+from app_pages.session import case_name, current_case, own_folder, polling, require_own
 from scenarios.catalogue import shipped_names
 from scenarios.evidence.apart import Checked
 from scenarios.files import LoadedCase
@@ -78,7 +78,7 @@ def checked(folder: Path, files: tuple[Stored, ...], loaded: LoadedCase) -> Chec
     key, seen = ask_check(folder)
     if seen.state in UNFINISHED:
         show_cards(cards(files, None, loaded.case))
-        st.fragment(reading, run_every=parts.polling(seen))(key)
+        st.fragment(reading, run_every=polling(seen))(key)
         return None
     if seen.answer is None:
         parts.failed(seen)
@@ -115,7 +115,7 @@ def learn(folder: Path, files: tuple[Stored, ...], found: Checked | None, loaded
     seen = look(key)
     if seen.state in UNFINISHED:
         st.session_state[UNDER_WAY] = True
-        st.fragment(learning, run_every=parts.polling(seen))(key, str(folder))
+        st.fragment(learning, run_every=polling(seen))(key, str(folder))
         return
     if st.session_state.pop(UNDER_WAY, False):
         st.rerun()  # it may have ended after the case was read for this run

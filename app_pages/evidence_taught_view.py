@@ -10,7 +10,7 @@ import streamlit as st
 from app_pages import parts
 from app_pages.evidence_work import NEXT_FUTURES, ask_next, give_up, look, next_key
 from app_pages.parts import UNFINISHED, plain
-from app_pages.session import SEED
+from app_pages.session import SEED, polling
 from scenarios.files import LoadedCase
 from scenarios.pages.evidence_fit import Stage
 from scenarios.pages.evidence_taught import HOW, Number, Ranges, TaughtPage, taught_page, working_words
@@ -102,7 +102,7 @@ def _next(loaded: LoadedCase, folder: Path) -> None:
     seen = look(key)
     if seen.state in UNFINISHED:
         st.header("What to measure next", anchor=False)
-        st.fragment(_working, run_every=parts.polling(seen))(key, str(folder))
+        st.fragment(_working, run_every=polling(seen))(key, str(folder))
     elif seen.state == "done":
         stage: Stage = seen.answer
         for section in stage.result:

@@ -12,7 +12,6 @@ from scenarios.jobs import Look
 from scenarios.pages.told import Check, Told
 from scenarios.problems import CaseError
 
-POLL_SECONDS = 0.7
 COMPUTING = "computing"
 UNFINISHED = ("waiting", "running")
 SIGNS = r"\`*_{}[]()<>#+-.!|~$:"
@@ -31,11 +30,6 @@ def large(text: str, rem: float) -> None:
 def computing(look: Look) -> None:
     """Says whether what is drawn next will change by itself; a file of it could be gone before it is fetched, so none is offered yet."""
     st.session_state[COMPUTING] = look.state in UNFINISHED
-
-
-def polling(look: Look) -> float | None:
-    """How often a fragment looks again."""
-    return POLL_SECONDS if look.state in UNFINISHED else None
 
 
 def metrics(told: Sequence[Told], columns: int = 4) -> None:

@@ -79,8 +79,8 @@ def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
         return
     st.header("Saved what-ifs side by side", anchor=False)
     cases = {title: with_what_if(loaded, what_if) for title, what_if in known.items()}
-    waiting = any(look is None or look.state in UNFINISHED for look in _looks(loaded, cases, effect_of).values())
-    st.fragment(_table, run_every=parts.POLL_SECONDS if waiting else None)(loaded, cases, effect_of, waiting)
+    again = session.polling(*(look for look in _looks(loaded, cases, effect_of).values() if look is not None))
+    st.fragment(_table, run_every=again)(loaded, cases, effect_of, again is not None)
     for title, what_if in list(known.items()):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(plain(title), width="stretch")
@@ -123,9 +123,9 @@ def _looks(loaded: LoadedCase, cases: Mapping[str, LoadedCase], effect_of: Effec
     return found
 
 
-def _table(loaded: LoadedCase, cases: Mapping[str, LoadedCase], effect_of: EffectOf, polling: bool) -> None:
+def _table(loaded: LoadedCase, cases: Mapping[str, LoadedCase], effect_of: EffectOf, waiting: bool) -> None:
     looks = _looks(loaded, cases, effect_of)
-    if polling and all(look is not None and look.state not in UNFINISHED for look in looks.values()):
+    if waiting and all(look is not None and look.state not in UNFINISHED for look in looks.values()):
         st.rerun()
     rows: list[SavedRow] = [saved_row(title, look.answer if look is not None else None) for title, look in looks.items()]
     parts.table(

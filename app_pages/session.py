@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app_pages.parts import tell
+from app_pages.parts import UNFINISHED, tell
 from scenarios.catalogue import DEFAULT, shipped_names
 from scenarios.files import LoadedCase
 from scenarios.jobs import Jobs, Look, TooBusyError, Work
@@ -19,6 +19,8 @@ from scenarios.problems import CaseError
 from scenarios.workspaces import Workspaces, from_folder, from_scenario
 
 SEED = 7
+POLL_SECONDS, SLOWEST_POLL_SECONDS, QUICK_JOBS = 0.7, 5.0, 4
+"""How often unfinished work is looked at: the first while up to so many jobs wait; more take proportionally longer for each slice."""
 CASE_VARIABLE = "PILOTPROOF_CASE"
 """Names the case that `pilotproof app CASE` was given."""
 COOKIE = "_streamlit_xsrf"
@@ -190,3 +192,10 @@ def ask(place: str, key: Hashable, work: Work) -> Look:
     except TooBusyError as error:
         st.warning(f"{str(error)[0].upper()}{str(error)[1:]}.")
         st.stop()
+
+
+def polling(*looks: Look) -> float | None:
+    """Seconds after which a fragment looks again at work; None if all of it has ended."""
+    if not any(look.state in UNFINISHED for look in looks):
+        return None
+    return min(SLOWEST_POLL_SECONDS, POLL_SECONDS * max(1.0, jobs().unfinished() / QUICK_JOBS))

@@ -23,6 +23,7 @@ from app_pages.session import (
     open_shipped,
     own_folder,
     owner,
+    polling,
     workspaces,
 )
 from app_pages.start_fields import Base, State, begin, open_question, state
@@ -197,7 +198,7 @@ def own_case() -> None:
     show_my_answer(known, found, problems, shown)
     if known.job is not None:
         look = jobs().look(known.job)
-        st.fragment(laid, run_every=parts.polling(look))(known.job)
+        st.fragment(laid, run_every=polling(look))(known.job)
     else:
         what_came(known)
         if folder is not None and folder == own_folder() and (folder / store.BEFORE).is_file():
@@ -411,7 +412,7 @@ def next_answers(known: State) -> None:
         return
     st.header("Which answers matter most next", anchor=False)
     loaded = current_case()
-    st.fragment(next_shown, run_every=parts.polling(_both(loaded)[1]))(loaded)
+    st.fragment(next_shown, run_every=polling(_both(loaded)[1]))(loaded)
 
 
 def _both(loaded: LoadedCase) -> tuple[str, Look]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app_pages import links, parts, saved
 from app_pages.parts import UNFINISHED, plain
-from app_pages.session import SEED, ask, current_case, jobs
+from app_pages.session import SEED, ask, current_case, jobs, polling
 from app_pages.verdict_work import ask_verdict, key_of
 from models.decisions.verdict import DECISION_DRAWS
 from models.schema import WhatIf
@@ -180,13 +180,13 @@ def effect_of(base: LoadedCase, tried: LoadedCase, place: str) -> tuple[Hashable
 def worth(base: LoadedCase, tried: Tried) -> None:
     """The effect so far; it looks again by itself until it is whole."""
     key, look = effect_of(base, tried.loaded, "effect")
-    st.fragment(effect_shown, run_every=parts.polling(look))(key, base, tried, look.state in UNFINISHED)
+    st.fragment(effect_shown, run_every=polling(look))(key, base, tried, look.state in UNFINISHED)
 
 
-def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, polling: bool) -> None:
+def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, waiting: bool) -> None:
     """One look at it."""
     look = jobs().look(key)
-    if polling and look.state not in UNFINISHED:
+    if waiting and look.state not in UNFINISHED:
         st.rerun()
     st.header(plain(tried.words), anchor=False)
     if look.state == "failed":
@@ -246,13 +246,13 @@ def curve(loaded: LoadedCase) -> None:
                 yield Step(found, done, len(STAGES))
 
         look = ask("curve", key, steps)
-        st.fragment(curve_shown, run_every=parts.polling(look))(key, loaded, look.state in UNFINISHED)
+        st.fragment(curve_shown, run_every=polling(look))(key, loaded, look.state in UNFINISHED)
 
 
-def curve_shown(key: Hashable, loaded: LoadedCase, polling: bool) -> None:
+def curve_shown(key: Hashable, loaded: LoadedCase, waiting: bool) -> None:
     """One look at the curve."""
     look = jobs().look(key)
-    if polling and look.state not in UNFINISHED:
+    if waiting and look.state not in UNFINISHED:
         st.rerun()
     if look.state == "failed":
         parts.failed(look)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from app_pages import parts
 from app_pages.parts import UNFINISHED, plain
-from app_pages.session import SEED, ask, current_case, jobs, user
+from app_pages.session import SEED, ask, current_case, jobs, polling, user
 from app_pages.verdict_work import ask_verdict
 from models.decisions.verdict import DECISION_DRAWS
 from scenarios.exhibits import MEASURES
@@ -60,12 +60,12 @@ def section(name: str, label: str, draw: Callable[[], None]) -> None:
 
 def watched(key: Hashable, look: Look, draw: Drawing, what: str) -> None:
     """Draws what a job has found so far, and looks again by itself until it is done. `what`: named beside its progress, "" shows none."""
-    st.fragment(_watch, run_every=parts.polling(look))(key, look.state in UNFINISHED, draw, what)
+    st.fragment(_watch, run_every=polling(look))(key, look.state in UNFINISHED, draw, what)
 
 
-def _watch(key: Hashable, polling: bool, draw: Drawing, what: str) -> None:
+def _watch(key: Hashable, waiting: bool, draw: Drawing, what: str) -> None:
     look = jobs().look(key)
-    if polling and look.state not in UNFINISHED:
+    if waiting and look.state not in UNFINISHED:
         st.rerun()
     if look.state == "failed":
         if what:

@@ -101,6 +101,11 @@ class Jobs:
             job = self._jobs.get(key)
             return job.look if job is not None else Look("gone")
 
+    def unfinished(self) -> int:
+        """How many jobs wait or run."""
+        with self._changed:
+            return len(self._open())
+
     def cancel(self, user: Hashable, place: Hashable) -> None:
         """Gives up what a user asked for in a place."""
         with self._changed:
@@ -135,7 +140,7 @@ class Jobs:
 
     def _require_room(self, user: Hashable) -> None:
         waiting, _, each = self._limits
-        open_ = [job for job in self._jobs.values() if job.look.state in ("waiting", "running")]
+        open_ = [job for _, job in self._open()]
         if len(open_) >= waiting:
             raise TooBusyError(f"{len(open_)} simulations wait already; try again in a minute")
         if sum(any(me[0] == user for me in job.listeners) for job in open_) >= each:
@@ -150,9 +155,11 @@ class Jobs:
                     del self._jobs[key]
         self._changed.notify_all()
 
+    def _open(self) -> list[tuple[Hashable, _Job]]:
+        return [(key, job) for key, job in self._jobs.items() if job.look.state in ("waiting", "running")]
+
     def _next(self) -> tuple[Hashable, _Job] | None:
-        open_ = [(key, job) for key, job in self._jobs.items() if job.look.state in ("waiting", "running")]
-        return min(open_, key=lambda item: (item[1].urgency, item[1].turns, item[1].number), default=None)
+        return min(self._open(), key=lambda item: (item[1].urgency, item[1].turns, item[1].number), default=None)
 
     def _forget(self) -> None:
         ended = [key for key, job in self._jobs.items() if job.look.state in ("done", "failed")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from app_pages.addresses import Addresses
 from app_pages.headers import Headers
 
 
@@ -22,4 +23,8 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     workspaces().close()
 
 
-app = st.App(Path(__file__).resolve().parent / "app_pages" / "main.py", middleware=[Middleware(Headers)], lifespan=lifespan)
+app = st.App(
+    Path(__file__).resolve().parent / "app_pages" / "main.py",
+    middleware=[Middleware(Headers), Middleware(Addresses)],
+    lifespan=lifespan,
+)

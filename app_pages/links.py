@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import streamlit as st
 
 from app_pages import session
+from app_pages.addresses import PAGE, PAGES
 from app_pages.parts import plain
 from scenarios.catalogue import shipped_names
 from scenarios.files import LoadedCase
@@ -23,11 +24,18 @@ from scenarios.what_ifs import LinkError, State, decoded, encoded
 
 STATE, PENDING, GO = "s", "pending link", "page of the link"
 
-PAGES = ("answer", "start", "why", "what_if", "evidence")
-
 
 def restore() -> None:
-    """Opens what a link says, once; what cannot be restored is said on the page."""
+    """Opens the page and the state that the address names, once; what cannot be restored is said on the page."""
+    page = st.query_params.get(PAGE)
+    if page is not None:
+        del st.query_params[PAGE]
+        if page in PAGES:
+            st.session_state[GO] = page
+    _restore_state()
+
+
+def _restore_state() -> None:
     text = st.query_params.get(STATE)
     if text is None:
         return

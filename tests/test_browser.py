@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app_pages.addresses import PAGES as PAGES_BY_ADDRESS
 from app_pages.headers import HEADERS
 from scenarios.case_archive import unpacked
 from scenarios.files import load
@@ -59,6 +60,24 @@ def test_every_page_is_whole_quiet_and_within_reach(width: int, scheme: Scheme, 
         assert page.evaluate("document.activeElement !== document.body"), title
     assert visitor.said == []
     assert visitor.elsewhere == []
+    visitor.leaves()
+
+
+@pytest.mark.parametrize(
+    ("path", "title"), [("what_if", "What if"), ("why?case=claims_intake", "Why"), ("evidence?page=start", "measured")]
+)
+def test_a_page_opens_by_its_own_address_and_again_when_it_is_loaded_again(
+    path: str, title: str, address: str, chromium: Browser
+) -> None:
+    visitor = Visitor(chromium, address)
+    for _ in range(2):
+        visitor.page.goto(f"{address}/{path}")
+        visitor.page.get_by_role("heading", level=1, name=title).wait_for()
+        visitor.settles()
+        path = visitor.page.url.removeprefix(f"{address}/")
+    assert path.partition("?")[0] in PAGES_BY_ADDRESS
+    assert ("case=claims_intake" in path) == (title == "Why")
+    assert visitor.said == []
     visitor.leaves()
 
 

@@ -7,7 +7,8 @@ so adding a parameter moves no other one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,3 +136,11 @@ class Scope:
     def live(self) -> Floats:
         """1 if the AI goes live in this arm, else 0."""
         return self.now[LIVE]
+
+
+def with_values(draws: Draws, values: Mapping[str, float]) -> Draws:
+    """The same draws with some parameters set to a value in every arm. Raises KeyError for an unknown path."""
+    changed: dict[str, Any] = dict(draws.values)
+    for path, value in values.items():
+        changed[path] = {arm: np.full_like(column, value) for arm, column in draws.values[path].items()}
+    return replace(draws, values=changed)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from models import parameters, process
 from models.conditions import PILOT, PRODUCTION, combinations_of_causes
 from models.outcomes import Outcome, case_costs, outcome, question
-from models.parameters import Draws, Scope
+from models.parameters import Draws, Scope, with_values
 from models.process import Horizon
-from models.schema import CaseFile, Cause
+from models.schema import Ai, CaseFile, Cause
 from scenarios.files import option_case
 from simulator.engines import Engine
 from simulator.futures import Future, Shared, realise, same_arrivals
@@ -23,13 +23,17 @@ from simulator.summary import Question
 
 Floats = NDArray[np.float64]
 OPTION = "option:"
+FLAWLESS = "flawless"
+"""Live with AIs that are never wrong; the threshold stays, so what is accepted without review follows."""
+NEVER_WRONG = {"shift": 40.0, "scope_penalty": 0.0}
+"""Logits that make every live output right."""
 ArmKey = str | frozenset[Cause]
-"""as_is, pilot, production, `option:NAME`, or the causes that are at their production state."""
+"""as_is, pilot, production, flawless, `option:NAME`, or the causes that are at their production state."""
 ARM_CAUSES: dict[str, frozenset[Cause]] = {"pilot": PILOT, "production": PRODUCTION}
 
 
 def name_of(arm: ArmKey) -> str:
-    """An arm in one word: as_is, pilot, production, option:NAME, or the causes that are live, joined by +."""
+    """An arm in one word: as_is, pilot, production, flawless, option:NAME, or the causes that are live, joined by +."""
     if isinstance(arm, str):
         return arm
     named = {causes: name for name, causes in ARM_CAUSES.items()}
@@ -46,7 +50,7 @@ def columns_of(draws: Draws, arm: ArmKey) -> Scope:
     if arm == "as_is":
         return process.today_columns(draws)
     if isinstance(arm, str):
-        arm = PRODUCTION if arm.startswith(OPTION) else ARM_CAUSES[arm]
+        arm = PRODUCTION if arm == FLAWLESS or arm.startswith(OPTION) else ARM_CAUSES[arm]
     return process.arm_columns(draws, arm)
 
 
@@ -84,6 +88,10 @@ class Arms:
         if isinstance(arm, str) and arm.startswith(OPTION):
             case = option_case(case, arm.removeprefix(OPTION))
             draws = parameters.sample(case, draws.seed, range(draws.numbers[0], draws.numbers[-1] + 1))
+        if arm == FLAWLESS:
+            draws = with_values(
+                draws, {f"steps.{s.id}.{k}": v for s in case.steps if isinstance(s, Ai) for k, v in NEVER_WRONG.items()}
+            )
         columns = columns_of(draws, arm)
         horizon = process.today_horizon(case) if arm == "as_is" else process.full_horizon(case)
         program = lower(process.build(case, columns, horizon), horizon.begin, horizon.stop)

@@ -141,7 +141,7 @@ class Exhibit:
 def without_drift(case: CaseFile, draws: Draws) -> Draws:
     """The same draws with all drift at 0."""
     drifting = [s.id for s in case.steps if isinstance(s, schema.Ai) and s.drift is not None]
-    return study.with_values(draws, {f"steps.{name}.drift.logit_drop": 0.0 for name in drifting})
+    return parameters.with_values(draws, {f"steps.{name}.drift.logit_drop": 0.0 for name in drifting})
 
 
 def simulate(case: CaseFile, futures: int, seed: int, weeks: int) -> Exhibit:

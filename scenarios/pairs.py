@@ -12,7 +12,8 @@ from models.schema import Arm
 from scenarios.files import LoadedCase
 from scenarios.store import SolvedCache
 from scenarios.study import BaselineError, Means, Parts, Plan, Progress, collect, quiet, replicate
-from scenarios.study.precision import KeptParts, Precision
+from scenarios.study.draws import SeenParts
+from scenarios.study.precision import Precision
 from simulator.stopping import Look, Rule
 
 AT_THE_MIDDLE = (
@@ -52,7 +53,7 @@ def under_draws(
 
     `kept`: chunks of draws of both cases, to go on from. Raises BaselineError if less than two draws remain.
     """
-    wanted, pairs, parts = draws, list[tuple[Outcome, Outcome]](), kept or (KeptParts(), KeptParts())
+    wanted, pairs, parts = draws, list[tuple[Outcome, Outcome]](), kept or (SeenParts(), SeenParts())
     while True:
         sides = [_Side(c, arm, seed, wanted, progress, p) for c, p in zip((first, second), parts, strict=True)]
         a, b = (side.outcomes() for side in sides)
@@ -76,7 +77,7 @@ def until_precise(
     progress: Progress = quiet,
 ) -> tuple[Pairs, Precision]:
     """Both cases under the same draws, as many as `look` asks for. Raises BaselineError if less than two draws remain."""
-    wanted, kept = rule.first_look, (KeptParts(), KeptParts())
+    wanted, kept = rule.first_look, (SeenParts(), SeenParts())
     while True:
         found = under_draws(first, second, arm, wanted, seed, progress, kept)
         seen = look(found)

@@ -165,7 +165,7 @@ def test_a_block_is_lowered_once_for_all_threads_and_chunks(case):
     from scenarios.study import draws
 
     with patch.object(draws, "parameters", wraps=draws.parameters) as counted, patch.object(draws, "_blocks", draws.Kept(3)):
-        collect(case.case, draws.VERDICT, 10, 11, Means(threads=3))
+        collect(case.case, draws.verdict_plan(case.case), 10, 11, Means(threads=3))
 
     assert counted.sample.call_count == 1
 

@@ -10,10 +10,9 @@ import pytest
 from models import parameters
 from models.conditions import CAUSES, PILOT, PRODUCTION, combinations_of_causes
 from models.leaves import leaves
-from models.parameters import ARMS, LIVE, sample
+from models.parameters import ARMS, LIVE, sample, with_values
 from scenarios.catalogue import shipped_names
 from scenarios.files import load
-from scenarios.study import with_values
 from tests.tiny import BY_HAND, ai, by_arm, team, tiny, work
 
 UNSURE = {"low": "1 h", "likely": "2 h", "high": "5 h"}

@@ -10,8 +10,8 @@ import pytest
 import pilotproof as pp
 from scenarios.report import precision_report
 from scenarios.study import Means, verdict
-from scenarios.study.draws import VERDICT, Collected, Parts, collect
-from scenarios.study.precision import KeptParts, Precision, collect_until
+from scenarios.study.draws import Collected, Parts, SeenParts, collect, verdict_plan
+from scenarios.study.precision import Precision, collect_until
 from simulator.statistics import wilson
 from simulator.stopping import Look, ShareRule
 from tests.test_cli import refused, run
@@ -111,8 +111,8 @@ def growing(stages: list[int]) -> object:
 def test_stages_go_on_where_the_one_before_ended(files):
     loaded, parts = pp.load(files[0]).case, Counted()
     rule = ShareRule(0.1, minimum=7, at_most=23)
-    done, precision = collect_until(loaded, VERDICT, rule, growing([7, 12, 23]), 7, Means(), parts=parts)  # type: ignore[arg-type]
-    whole = collect(loaded, VERDICT, 23, 7)
+    done, precision = collect_until(loaded, verdict_plan(loaded), rule, growing([7, 12, 23]), 7, Means(), parts=parts)  # type: ignore[arg-type]
+    whole = collect(loaded, verdict_plan(loaded), 23, 7)
 
     assert [r.draw for r in done.results] == [r.draw for r in whole.results] == list(range(23))
     assert [r.arms["production"].figures for r in done.results] == [r.arms["production"].figures for r in whole.results]
@@ -121,10 +121,10 @@ def test_stages_go_on_where_the_one_before_ended(files):
 
 
 def test_chunks_that_are_stored_are_not_computed_again(files):
-    loaded, kept = pp.load(files[0]).case, KeptParts()
+    loaded, kept = pp.load(files[0]).case, SeenParts()
     first = verdict(loaded, 10, 7, parts=kept)
     counted = Counted()
-    again = verdict(loaded, 10, 7, parts=KeptParts(counted, kept.chunks))
+    again = verdict(loaded, 10, 7, parts=SeenParts(counted, kept.known))
 
     assert counted.saved == []
     assert again.verdict == first.verdict

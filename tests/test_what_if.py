@@ -187,9 +187,9 @@ def test_an_effect_is_that_of_compare_for_the_same_futures_and_grows_from_few(sm
 def test_what_is_known_of_the_base_case_is_taken_from_there(small: LoadedCase) -> None:
     moved = tried(small, **{"steps.ai.shift": {"add": 2.0}})
     plain = list(effects(small, moved, 6, SEED, Means()))[-1]
-    from scenarios.study import VERDICT, collect
+    from scenarios.study import collect, verdict_plan
 
-    known = collect(small.case, VERDICT, 6, SEED).results
+    known = collect(small.case, verdict_plan(small.case), 6, SEED).results
     taken = list(effects(small, moved, 6, SEED, Means(), lambda: known))[-1]
     assert [o.figures for o in taken.before] == [o.figures for o in plain.before]
     assert effect_page(taken, "x").headline == effect_page(plain, "x").headline

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.compositions.ai import case_accuracy
 from models.conditions import PRODUCTION
-from models.outcomes import met, target_level, target_value
+from models.outcomes import target_level
 from models.parameters import sample
 from models.process import arm_columns
 from models.schema import Ai, Approval, Arm, Review
@@ -21,7 +21,7 @@ from scenarios.pages.answer import SHOWN_DAYS
 from scenarios.pages.why_days import signed
 from scenarios.report.trace_words import plain, who
 from scenarios.report.verdict_json import figure
-from scenarios.report.verdict_text import ACCOUNT_NAMES, MEASURES, days_by_name, in_target_unit, per_cent
+from scenarios.report.verdict_text import ACCOUNT_NAMES, MEASURES, days_by_name, flawless, in_target_unit, per_cent
 from scenarios.report.words import step_names
 from scenarios.study import VerdictStudy
 from scenarios.study.penalties import live_accuracy
@@ -43,7 +43,7 @@ class Link:
 
 def mechanism(study: VerdictStudy) -> tuple[Link, ...]:
     """The chain of a study that has an answer. A case without an AI step has no level and nothing that passes."""
-    links = (_level(study), _passes(study), _queues(study), _steps(study), _approvals(study), _perfect(study))
+    links = (_level(study), _passes(study), _queues(study), _steps(study), _approvals(study), _flawless(study))
     return tuple(link for link in links if link is not None)
 
 
@@ -255,18 +255,18 @@ def _largest(study: VerdictStudy) -> Link:
     return Link("What stays", text, (_traced(study, f"{days:.1f} days", f'mean time of the part "{name}",', "live"),))
 
 
-def _perfect(study: VerdictStudy) -> Link | None:
+def _flawless(study: VerdictStudy) -> Link | None:
     case = study.case
-    if study.perfect is None:
+    if not study.flawless():
         return None
-    best, promise = in_target_unit(study, target_value(case, study.perfect.figures)), in_target_unit(study, target_level(case))
-    measure = MEASURES[case.target.statistic]
-    end = "which would keep the promise" if met(case, study.perfect.figures) else "which would still not keep the promise"
-    text = f"With an AI that is never wrong {measure} would be {best}, {end} of {promise}."
+    best, kept = flawless(study)
+    promise, measure = in_target_unit(study, target_level(case)), MEASURES[case.target.statistic]
+    text = f"With an AI that is never wrong {measure} would be {best}, and the promise of {promise} kept in {per_cent(kept)} of the futures."
     first, last = case.target.weeks
     how = (
-        f"{best}: {measure} live in weeks {first} to {last} if every output were right and the threshold stayed as it is; one simulated future, all "
-        "other numbers at their middle values.",
+        f"{best}: {measure} live in weeks {first} to {last} if every output were right and the threshold stayed as it is; mean of "
+        f"{len(study.results)} simulated futures, the same ones as for live.",
+        f"{per_cent(kept)}: share of these futures in which the promise is kept.",
         f"{promise}: the promise, as the case states it.",
     )
     return Link("What 100 % accuracy would give", text, how)

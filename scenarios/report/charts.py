@@ -160,9 +160,11 @@ def curve(
     import altair as alt
 
     data = alt.Data(values=[{"x": x, "y": y, "low": low, "high": high} for x, y, low, high in rows])
-    x = alt.X("x:Q", title=across, scale=alt.Scale(zero=False, nice=False))
-    base: Any = alt.Chart(data).encode(x=x)
-    band = base.mark_area(opacity=0.25, color=AFTER).encode(y=alt.Y("low:Q", title=up, scale=alt.Scale(zero=False)), y2="high:Q")
+    wide = alt.Scale(domain=[min(r[0] for r in rows), max(r[0] for r in rows)], nice=False)
+    # stated bounds: pages draw a chart before its data is there, and bounds of nothing are told to the console
+    tall = alt.Scale(domain=[min(level, *(r[2] for r in rows)), max(level, *(r[3] for r in rows))], nice=True)
+    base: Any = alt.Chart(data).encode(x=alt.X("x:Q", title=across, scale=wide))
+    band = base.mark_area(opacity=0.25, color=AFTER).encode(y=alt.Y("low:Q", title=up, scale=tall), y2="high:Q")
     line = base.mark_line(point=True, color=AFTER).encode(
         y="y:Q", tooltip=[alt.Tooltip("x:Q", title=across, format=".0f"), alt.Tooltip("y:Q", title=up, format=".2f")]
     )

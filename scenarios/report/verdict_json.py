@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.outcomes import Outcome, target_level
+from models.outcomes import Outcome, met, target_level
 from models.schema import Arm
 from scenarios.files import LoadedCase
 from scenarios.report.basis import basis, source_counts
@@ -106,9 +106,18 @@ def as_json(study: VerdictStudy, loaded: LoadedCase) -> dict[str, Any]:
             }
             for e in study.extremes
         ],
-        "perfect_accuracy_mean_days": rounded(study.perfect.figures["mean_cycle_time_days"]) if study.perfect else None,
+        "with_an_ai_that_is_never_wrong": _flawless(study),
         "trust": _trust(study, loaded),
     }
+
+
+def _flawless(study: VerdictStudy) -> dict[str, Any] | None:
+    """The mean and the promise live with an AI that is never wrong."""
+    figures = [outcome.figures for outcome in study.flawless()]
+    if not figures:
+        return None
+    kept = sum(met(study.case, f) for f in figures)
+    return {"mean_cycle_time_days": interval([f["mean_cycle_time_days"] for f in figures]), "promise_kept_in": kept}
 
 
 def _target(study: VerdictStudy) -> dict[str, Any]:

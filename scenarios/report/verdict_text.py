@@ -215,10 +215,17 @@ def reasons(study: VerdictStudy) -> Iterator[str]:
         yield "It adds " + ", ".join(f"{d:.1f} d ({n})" for n, d in losses[:3]) + "."
     largest, days = next(iter(live.items()))
     yield f"The largest part of what remains: {largest}, {days:.1f} of {sum(live.values()):.1f} days."
-    if study.perfect is not None:
-        best = in_target_unit(study, target_value(study.case, study.perfect.figures))
-        yield f"With an AI that is never wrong {MEASURES[study.case.target.statistic]} would be {best} (all other figures at their middle values)."
+    if study.flawless():
+        best, kept = flawless(study)
+        yield f"With an AI that is never wrong {MEASURES[study.case.target.statistic]} would be {best}, and the promise kept in {per_cent(kept)} of the futures."
     yield from _unlocated(study)
+
+
+def flawless(study: VerdictStudy) -> tuple[str, float]:
+    """The result live with an AI that is never wrong, in words, and the share of futures in which it keeps the promise."""
+    figures = [outcome.figures for outcome in study.flawless()]
+    result = float(np.mean([target_value(study.case, f) for f in figures]))
+    return in_target_unit(study, result), float(np.mean([met(study.case, f) for f in figures]))
 
 
 def _level_and_coverage(study: VerdictStudy) -> Iterator[str]:

@@ -10,15 +10,14 @@ from models.schema import Change, WhatIf
 from scenarios.files import LoadedCase, with_what_if
 from scenarios.store import SolvedCache
 from scenarios.study.ai_level import Level, level
-from scenarios.study.draws import collect
+from scenarios.study.draws import SeenParts, collect
 from scenarios.study.means import Means
-from scenarios.study.stored import SeenParts
 from scenarios.study.what_if import LIVE
 from simulator.statistics import Estimate, mean_interval
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99, 1.0)
-STAGES = (5, 10, 20, 40)
-"""Futures at each level, stage by stage."""
+STAGES = (5, 10, 20, 40, 100, 200)
+"""Futures at each level, stage by stage; at the last one as many as an answer takes, so that both say the same of an AI that is always right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any
 from models import baseline as b
 from models import parameters
 from models.outcomes import Outcome, met
-from models.schema import CaseFile
-from scenarios.arms import ArmKey, Arms, OneFuture, between, name_of
+from models.schema import Ai, CaseFile
+from scenarios.arms import FLAWLESS, ArmKey, Arms, OneFuture, between, name_of
 from scenarios.files import hash_of
 from scenarios.records import Record
 from scenarios.store import SolvedCache
@@ -57,18 +57,27 @@ class Plan:
         return tuple(name_of(arm) for arm, _ in self.arms)
 
 
-VERDICT = Plan((("as_is", 1), ("pilot", 1), ("production", 1)))
-"""What a verdict needs."""
-
 NAMED = ("as_is", "pilot", "production")
 """Arms of which reports tell more than figures and days."""
 
 
+def _flawless(case: CaseFile) -> tuple[tuple[ArmKey, int], ...]:
+    """What accuracy alone could give, of a case that has an AI."""
+    return ((FLAWLESS, 1),) if any(isinstance(s, Ai) for s in case.steps) else ()
+
+
+def verdict_plan(case: CaseFile) -> Plan:
+    """What a verdict needs."""
+    return Plan((("as_is", 1), ("pilot", 1), ("production", 1), *_flawless(case)))
+
+
 def decision_plan(case: CaseFile) -> Plan:
-    """The decision run: today and live twice (ignorance and chance can be told apart), all other combinations of causes once,
+    """The decision run: today and live twice (ignorance and chance can be told apart), all other combinations of causes and a flawless AI once,
     the case's options twice."""
     options: list[tuple[ArmKey, int]] = [(f"option:{name}", 2) for name in case.options]
-    return Plan((("as_is", 2), ("pilot", 1), ("production", 2), *((causes, 1) for causes in between()), *options))
+    return Plan(
+        (("as_is", 2), ("pilot", 1), ("production", 2), *_flawless(case), *((causes, 1) for causes in between()), *options)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,6 +300,24 @@ class Parts:
 
     def save(self, first: int, done: DrawsDone) -> None:
         """Keeps a chunk."""
+
+
+@dataclass(slots=True, eq=False)
+class SeenParts(Parts):
+    """Chunks in memory, before those of another place."""
+
+    behind: Parts = field(default_factory=Parts)
+    known: dict[int, DrawsDone] = field(default_factory=dict)
+
+    def load(self, first: int) -> DrawsDone | None:
+        found = self.known.get(first) or self.behind.load(first)
+        if found is not None:
+            self.known[first] = found
+        return found
+
+    def save(self, first: int, done: DrawsDone) -> None:
+        self.known[first] = done
+        self.behind.save(first, done)
 
 
 def collect(

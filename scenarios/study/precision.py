@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from models.outcomes import met
 from models.schema import CaseFile
 from scenarios.files import LoadedCase
 from scenarios.store import SolvedCache
-from scenarios.study.draws import VERDICT, Collected, DrawsDone, Parts, Plan, collect
+from scenarios.study.draws import Collected, Parts, Plan, SeenParts, collect, verdict_plan
 from scenarios.study.means import Means
 from scenarios.study.stored import cached_parts
 from scenarios.study.verdict import VerdictStudy, judged
@@ -29,23 +29,6 @@ class Precision:
         return self.look is not None and self.look.reached
 
 
-@dataclass(slots=True, eq=False)
-class KeptParts(Parts):
-    """Chunks kept in memory, so that a further stage does not compute or read them again; `behind`: where they go as well."""
-
-    behind: Parts = field(default_factory=Parts)
-    chunks: dict[int, DrawsDone] = field(default_factory=dict)
-
-    def load(self, first: int) -> DrawsDone | None:
-        if first not in self.chunks and (found := self.behind.load(first)) is not None:
-            self.chunks[first] = found
-        return self.chunks.get(first)
-
-    def save(self, first: int, done: DrawsDone) -> None:
-        self.chunks[first] = done
-        self.behind.save(first, done)
-
-
 def collect_until(
     case: CaseFile,
     plan: Plan,
@@ -60,7 +43,7 @@ def collect_until(
 
     Ends as well, unprecise, when so many draws are rejected that more are no use. Raises Cancelled.
     """
-    kept, wanted = KeptParts(parts or Parts()), rule.first_look
+    kept, wanted = SeenParts(parts or Parts()), rule.first_look
     while True:
         done = collect(case, plan, wanted, seed, means, cache, kept)
         if not done.results:
@@ -76,7 +59,7 @@ def precise_verdict(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means
 
     The draws are kept in the user's cache; one that cannot be used is no error: then nothing is kept.
     """
-    with cached_parts(loaded, VERDICT, rule.at_most, seed, means) as parts:
+    with cached_parts(loaded, verdict_plan(loaded.case), rule.at_most, seed, means) as parts:
         return _precise(loaded, rule, seed, means, parts)
 
 
@@ -89,5 +72,5 @@ def _precise(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means, parts
     def look(done: Collected) -> Look:
         return rule.look(sum(met(case, r.arms["production"].figures) for r in done.results), len(done.results))
 
-    done, precision = collect_until(case, VERDICT, rule, look, seed, means, SolvedCache(loaded.today, seed), parts)
+    done, precision = collect_until(case, verdict_plan(case), rule, look, seed, means, SolvedCache(loaded.today, seed), parts)
     return judged(case, seed, done, means), precision

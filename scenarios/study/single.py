@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from models.outcomes import Outcome, case_costs, outcome
 from models.parameters import Draws
@@ -41,11 +38,3 @@ def run_arm(
     ledger = engine.ledger(one.program(name, unlocated), 0, one.future(name))
     result = outcome(case, summarise(ledger, lowered.question), lowered.horizon, case_costs(case, lowered.columns.now, 0))
     return Run(case, name, draws.numbers[0], future, ledger, result, check_laws(ledger))
-
-
-def with_values(draws: Draws, values: Mapping[str, float]) -> Draws:
-    """The same draws with some parameters set to a value in every arm. Raises KeyError for an unknown path."""
-    changed: dict[str, Any] = dict(draws.values)
-    for path, value in values.items():
-        changed[path] = {arm: np.full_like(column, value) for arm, column in draws.values[path].items()}
-    return replace(draws, values=changed)

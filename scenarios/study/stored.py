@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,17 @@ from scenarios.runs.store import RESULT
 from scenarios.store import SolvedCache
 from scenarios.study.draws import (
     CHUNK,
-    VERDICT,
     Chunk,
     Collected,
     DrawsDone,
     Job,
     Parts,
     Plan,
+    SeenParts,
     collect,
     decision_plan,
     simulate_chunk,
+    verdict_plan,
 )
 from scenarios.study.means import Means
 from scenarios.study.middle import FUTURES_PER_DRAW
@@ -124,7 +125,7 @@ def decision_manifest(loaded: LoadedCase, plan: Plan, draws: int, seed: int, mea
 
 def own_folder(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means) -> Path:
     """Where a run is kept if no folder was named: in the user's cache, by all that its figures depend on."""
-    kind = "verdict" if plan == VERDICT else "decision"
+    kind = "verdict" if plan == verdict_plan(loaded.case) else "decision"
     everything = decision_manifest(loaded, plan, draws, seed, means).text()
     return user_cache() / "runs" / f"{kind}-{loaded.case.name}-{hashlib.sha256(everything.encode()).hexdigest()[:16]}"
 
@@ -200,11 +201,11 @@ def plan_for(needed: Plan, loaded: LoadedCase, draws: int, seed: int, means: Mea
 
 
 def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> VerdictStudy:
-    """The verdict from a finished decision run if there is one, else from the three arms it needs, kept in the user's cache.
+    """The verdict from a finished decision run if there is one, else from the arms it needs, kept in the user's cache.
 
     Raises Cancelled, ClusterRefusedError.
     """
-    plan = plan_for(VERDICT, loaded, draws, seed, means)
+    plan = plan_for(verdict_plan(loaded.case), loaded, draws, seed, means)
     with cached_parts(loaded, plan, draws, seed, means) as parts:
         done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.today, seed), parts)
         study = judged(loaded.case, seed, done, means)
@@ -217,7 +218,7 @@ def tightening(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Itera
 
     Raises Cancelled.
     """
-    plan = plan_for(VERDICT, loaded, draws, seed, means)
+    plan = plan_for(verdict_plan(loaded.case), loaded, draws, seed, means)
     with cached_parts(loaded, plan, draws, seed, means) as kept:
         for count, done in in_slices(loaded, plan, draws, seed, means, kept):
             study = judged(loaded.case, seed, done, means)
@@ -238,24 +239,6 @@ def in_slices(
 def growing(draws: int) -> Iterator[int]:
     """How many draws are looked at after each slice: two chunks at a time, so that a slice takes about a second."""
     return iter([*range(2 * CHUNK, draws, 2 * CHUNK), draws])
-
-
-@dataclass(slots=True, eq=False)
-class SeenParts(Parts):
-    """Chunks in memory, before those of another place."""
-
-    behind: Parts = field(default_factory=Parts)
-    known: dict[int, DrawsDone] = field(default_factory=dict)
-
-    def load(self, first: int) -> DrawsDone | None:
-        found = self.known.get(first) or self.behind.load(first)
-        if found is not None:
-            self.known[first] = found
-        return found
-
-    def save(self, first: int, done: DrawsDone) -> None:
-        self.known[first] = done
-        self.behind.save(first, done)
 
 
 def _result(study: VerdictStudy, done: Collected) -> dict[str, Any]:

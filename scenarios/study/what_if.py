@@ -9,9 +9,8 @@ from models.outcomes import Outcome
 from models.schema import CaseFile
 from scenarios.files import LoadedCase
 from scenarios.store import SolvedCache
-from scenarios.study.draws import CHUNK, Collected, DrawResult, Plan, collect
+from scenarios.study.draws import CHUNK, Collected, DrawResult, Plan, SeenParts, collect
 from scenarios.study.means import Means
-from scenarios.study.stored import SeenParts
 
 LIVE = Plan((("production", 1),), again=False)
 Known = Callable[[], Sequence[DrawResult]]

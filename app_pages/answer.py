@@ -79,7 +79,7 @@ def draw(page: AnswerPage, loaded: LoadedCase) -> None:
             "days",
             parts.bars_height({part.name for part in page.days}),
         )
-    for sentence in page.unlocated:
+    for sentence in (*page.never_wrong, *page.unlocated):
         st.markdown(plain(sentence))
     if page.actions:
         st.header("What to do next", anchor=False)

@@ -18,6 +18,7 @@ from models.outcomes import met, target_level, target_value
 from models.schema import CaseFile
 from scenarios.catalogue import shipped_names
 from scenarios.files import LoadedCase
+from scenarios.pages.evidence_words import file_words
 from scenarios.pages.told import Check, Told
 from scenarios.report.basis import basis_line, source_counts
 from scenarios.report.verdict_json import figure
@@ -30,6 +31,7 @@ from scenarios.report.verdict_text import (
     gate_reason,
     if_at_one_step,
     in_target_unit,
+    never_wrong,
     per_cent,
     question,
     reasons,
@@ -89,6 +91,7 @@ class AnswerPage:
     rows: tuple[FigureRow, ...]
     finding: str
     days: tuple[Part, ...]
+    never_wrong: tuple[str, ...]
     unlocated: tuple[str, ...]
     reasons: tuple[str, ...]
     rests_on: tuple[Told, ...]
@@ -107,7 +110,8 @@ def answer_page(study: VerdictStudy, loaded: LoadedCase) -> AnswerPage:
         study.case.title, loaded.file in shipped_names(), question(study, "days"), f"So far: {words[0].lower()}{words[1:]}" if preview else words, tone,
         preview, _chance(study) if answered else None, _between(study), _sentence(study), tuple(_size(study)) if answered else (),
         tuple(_rows(study)) if answered else (), _finding(study) if answered else "", tuple(_parts(study)) if answered else (),
-        tuple(unlocated(study)) if answered else (), every, tuple(_rests_on(study)), tuple(_actions(study)), tuple(_checks(study)),
+        tuple(never_wrong(study)) if answered else (), tuple(unlocated(study)) if answered else (), every, tuple(_rests_on(study)),
+        tuple(_actions(study, loaded)), (*_checks(study), *_unused(loaded)),
         basis_line(loaded, study.seed),
     )  # fmt: skip
 
@@ -228,8 +232,10 @@ def _rests_on(study: VerdictStudy) -> Iterator[Told]:
         yield Told(label, str(count), f"Numbers {how}.")
 
 
-def _actions(study: VerdictStudy) -> Iterator[str]:
+def _actions(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
     case = study.case
+    if loaded.unfitted:
+        yield f"Learn from the files you added, on the page Evidence: no answer rests on them yet ({_files(loaded)})."
     if unfit(study):
         yield "See which fit failed, on the page Evidence; correct that file or leave it out."
         return
@@ -246,6 +252,17 @@ def _actions(study: VerdictStudy) -> Iterator[str]:
         yield f"Run the AI beside today's process for 30 days on the types never piloted: {'; '.join(never)}."
     if source_counts(case)["guess"]:
         yield "Replace guesses by what you know: the eight questions ask for those that matter most."
+
+
+def _files(loaded: LoadedCase) -> str:
+    return "; ".join(file_words(name) for name in loaded.unfitted)
+
+
+def _unused(loaded: LoadedCase) -> Iterator[Check]:
+    """Evidence that is there and changes nothing yet."""
+    if loaded.unfitted:
+        what = f"{len(loaded.unfitted)} of your files {'is' if len(loaded.unfitted) == 1 else 'are'} not used yet"
+        yield Check(what, None, f"Nothing was learned from them, so no answer rests on them: {_files(loaded)}.")
 
 
 def _checks(study: VerdictStudy) -> Iterator[Check]:

@@ -215,10 +215,15 @@ def reasons(study: VerdictStudy) -> Iterator[str]:
         yield "It adds " + ", ".join(f"{d:.1f} d ({n})" for n, d in losses[:3]) + "."
     largest, days = next(iter(live.items()))
     yield f"The largest part of what remains: {largest}, {days:.1f} of {sum(live.values()):.1f} days."
+    yield from never_wrong(study)
+    yield from _unlocated(study)
+
+
+def never_wrong(study: VerdictStudy) -> Iterator[str]:
+    """What accuracy alone could give; nothing of a case without an AI."""
     if study.flawless():
         best, kept = flawless(study)
         yield f"With an AI that is never wrong {MEASURES[study.case.target.statistic]} would be {best}, and the promise kept in {per_cent(kept)} of the futures."
-    yield from _unlocated(study)
 
 
 def flawless(study: VerdictStudy) -> tuple[str, float]:

@@ -274,6 +274,13 @@ def draw_emerging(exhibit: Any, chosen: str) -> None:
         "weeks as they emerge",
     )
     st.markdown("\n".join(f"- {text(sentence)}" for sentence in found.sentences))
+    if found.findings:
+        st.markdown(
+            text(
+                f"{measure.short[0].upper()}{measure.short[1:]}, {measure.unit} against the pilot's conditions, with 99 % ranges:"
+            )
+        )
+        table(why_weeks.emerging_shown(found, measure))
     st.caption(plain(found.how))
 
 

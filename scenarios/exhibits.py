@@ -234,7 +234,7 @@ def _of_arm(name: str, found: Sequence[Finding]) -> str:
 
 
 def _listed(found: Sequence[Finding]) -> str:
-    return "; ".join(f"{f.measure.short}, {_signed(f.change, f.measure)} {f.measure.unit}" for f in found)
+    return "; ".join(f"{f.measure.short}, {signed_range(f.change, f.measure)} {f.measure.unit}" for f in found)
 
 
 def _hypothesis(together: Sequence[Finding]) -> str:
@@ -256,7 +256,8 @@ def _number(value: float, measure: Measure, sign: str = "") -> str:
     return f"{0:.{measure.digits}f}" if float(shown) == 0 else shown.replace("-", "−")
 
 
-def _signed(estimate: Estimate, measure: Measure) -> str:
+def signed_range(estimate: Estimate, measure: Measure) -> str:
+    """A difference with its range, in the measure's unit."""
     low, high = (_number(x, measure, "+") for x in (estimate.low, estimate.high))
     return f"{_number(estimate.estimate, measure, '+')} ({low} to {high})"
 
@@ -325,7 +326,7 @@ def _with_cause(case: CaseFile, item: WeeklyInput) -> WeeklyInput:
 
 def _gap_table(measure: Measure, found: Sequence[Finding]) -> list[str]:
     rows = [
-        f"| {NAMES.get(f.arm, f.arm)} | {_signed(f.early, measure)} | {_signed(f.late, measure)} | {_signed(f.change, measure)} | {SAYS[f.says]} |"
+        f"| {NAMES.get(f.arm, f.arm)} | {signed_range(f.early, measure)} | {signed_range(f.late, measure)} | {signed_range(f.change, measure)} | {SAYS[f.says]} |"
         for f in found
     ]
     matters = _number(measure.matters, measure)

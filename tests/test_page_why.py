@@ -302,6 +302,12 @@ def test_what_emerges_is_said_and_so_is_what_does_not(loaded):
     assert {m.short: t for m, t in grows.measures}[backlog.short].startswith("Review backlog: a decline emerges, +5.00 cases")
     assert {m.short: t for m, t in flat.measures}[backlog.short] == "Review backlog: no decline emerges"
     assert flat.sentences[0] == "All four causes together: no decline emerges."
+    rows = list(why_weeks.emerging_shown(grows, backlog))
+    assert [row["live"] for row in rows] == ["all four causes", *(f"{cause} alone" for cause in exhibits.CAUSES)]
+    assert rows[0]["weeks 1–3"].startswith("0.00 (")
+    assert rows[0]["weeks 4–12"] == rows[0]["change"]
+    assert rows[0]["change"].startswith("+5.00 (")
+    assert [row["what that says"] for row in rows] == ["a decline emerges", *["no decline"] * 4]
     assert not any("*" in sentence for sentence in (*grows.sentences, *flat.sentences))
 
 

@@ -13,7 +13,21 @@ from numpy.typing import NDArray
 from models import parameters
 from models.conditions import CAUSES
 from models.schema import Ai, Arm, CaseFile
-from scenarios.exhibits import ARMS, EARLY, LATE, MEASURES, Exhibit, Measure, findings, statement, weekly_sums, without_drift
+from scenarios.exhibits import (
+    ARMS,
+    EARLY,
+    LATE,
+    MEASURES,
+    SAYS,
+    Exhibit,
+    Finding,
+    Measure,
+    findings,
+    signed_range,
+    statement,
+    weekly_sums,
+    without_drift,
+)
 from scenarios.files import LoadedCase
 from scenarios.pages.answer import SOURCES
 from scenarios.pages.why_days import signed
@@ -149,10 +163,12 @@ def _exhibit(case: CaseFile, seed: int, sums: dict[str, list[tuple[Floats, Float
 
 @dataclass(frozen=True, slots=True)
 class Emerging:
-    """What emerges. measures: short name -> its finding · sentences: of all causes together and of each alone."""
+    """What emerges. measures: each with its finding · sentences: of all causes together · findings: of all and of each cause alone, measure
+    by measure; none while nothing can be said."""
 
     measures: tuple[tuple[Measure, str], ...]
     sentences: tuple[str, ...]
+    findings: tuple[Finding, ...]
     how: str
 
 
@@ -160,14 +176,31 @@ def emerging(exhibit: Exhibit) -> Emerging:
     """The statement of the exhibit in words of the screen; a run too short for it says so."""
     if exhibit.case.target.weeks[1] < LATE[1]:
         short = f"The promise ends with week {exhibit.case.target.weeks[1]}; whether a decline emerges is judged by weeks {LATE[0]} to {LATE[1]}, so it cannot be said."
-        return Emerging(tuple((m, f"{m.short[0].upper()}{m.short[1:]} week by week") for m in MEASURES), (short,), _how(exhibit))
+        return Emerging(
+            tuple((m, f"{m.short[0].upper()}{m.short[1:]} week by week") for m in MEASURES), (short,), (), _how(exhibit)
+        )
     if exhibit.futures < FEWEST:
         soon = f"{exhibit.futures} simulated futures so far; from {FEWEST} on it is said whether a decline emerges."
-        return Emerging(tuple((m, f"{m.short[0].upper()}{m.short[1:]} week by week") for m in MEASURES), (soon,), _how(exhibit))
+        return Emerging(
+            tuple((m, f"{m.short[0].upper()}{m.short[1:]} week by week") for m in MEASURES), (soon,), (), _how(exhibit)
+        )
     found = findings(exhibit)
     together = {f.measure: f for f in found if f.arm == "all"}
     titles = tuple((m, _title(m, together[m].says, together[m].change.estimate)) for m in MEASURES)
-    return Emerging(titles, tuple(_plain(s) for s in statement(found)), _how(exhibit))
+    return Emerging(titles, tuple(_plain(s) for s in statement(found)[:2]), tuple(found), _how(exhibit))
+
+
+def emerging_shown(found: Emerging, measure: Measure) -> Iterator[dict[str, str]]:
+    """One measure against the pilot's conditions: all causes live, then each alone."""
+    mine = {f.arm: f for f in found.findings if f.measure is measure}
+    for arm in ("all", *CAUSES):
+        if arm in mine:
+            f = mine[arm]
+            first, later = (f"weeks {a}–{b}" for a, b in (EARLY, LATE))
+            yield {
+                "live": "all four causes" if arm == "all" else f"{arm} alone", first: signed_range(f.early, measure),
+                later: signed_range(f.late, measure), "change": signed_range(f.change, measure), "what that says": SAYS[f.says],
+            }  # fmt: skip
 
 
 def _title(measure: Measure, says: str, change: float) -> str:

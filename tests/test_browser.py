@@ -20,7 +20,7 @@ from app_pages.headers import HEADERS
 from scenarios.case_archive import unpacked
 from scenarios.files import load
 from scenarios.workspaces import PREFIX
-from tests.browser import ROOT, SCHEMES, WIDTHS, Scheme, Visitor, browser, free_port, needs_chromium, server, wait_for
+from tests.browser import ROOT, SCHEMES, SETTLED, WIDTHS, Scheme, Visitor, browser, free_port, needs_chromium, server, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -63,6 +63,30 @@ def test_every_page_is_whole_quiet_and_within_reach(width: int, scheme: Scheme, 
     visitor.leaves()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_what_is_unfolded_is_whole_and_quiet_too(width: int, scheme: Scheme, address: str, chromium: Browser) -> None:
+    visitor = Visitor(chromium, address, width, scheme, height=1_600)
+    visitor.opens("Why")
+    for part in ("What does each cause do", "What happens week by week", "How busy is each team", "What happens to one"):
+        visitor.page.get_by_text(part).first.click()
+        visitor.page.wait_for_timeout(500)
+        visitor.settles()
+    shown = visitor.findings(), visitor.overflow(), visitor.page.locator('[data-testid="stVegaLiteChart"]').count()
+    visitor.goes_to("What if")
+    visitor.page.locator('[data-testid="stSlider"] input[type="range"]').first.focus()
+    visitor.page.keyboard.press("ArrowRight")
+    visitor.page.wait_for_selector('[data-testid="stHtml"]')
+    visitor.page.get_by_text("Which accuracy would be enough?").click()
+    visitor.page.get_by_text("Every level in the same").wait_for()  # its first stage; the last one is drawn alike
+    visitor.page.wait_for_selector(SETTLED)
+    assert shown == ([], 0, 6)
+    assert visitor.findings() == []
+    assert visitor.overflow() <= 0
+    assert visitor.page.locator('[data-testid="stException"]').count() == 0
+    assert visitor.said == []
+    visitor.leaves()
+
+
 @pytest.mark.parametrize(
     ("path", "title"), [("what_if", "What if"), ("why?case=claims_intake", "Why"), ("evidence?page=start", "measured")]
 )
@@ -73,7 +97,7 @@ def test_a_page_opens_by_its_own_address_and_again_when_it_is_loaded_again(
     for _ in range(2):
         visitor.page.goto(f"{address}/{path}")
         visitor.page.get_by_role("heading", level=1, name=title).wait_for()
-        visitor.settles()
+        visitor.page.wait_for_selector(SETTLED)
         path = visitor.page.url.removeprefix(f"{address}/")
     assert path.partition("?")[0] in PAGES_BY_ADDRESS
     assert ("case=claims_intake" in path) == (title == "Why")

@@ -135,7 +135,10 @@ def _resident() -> int:
 def table(m: Measured) -> list[str]:
     rows = [
         ("CPU time of a simulated future, all counted", f"{1e3 * m.per_future():.0f} ms"),
-        ("simulated futures of a draw (today, live and options twice, other combinations of causes and an AI that is never wrong once)", f"{m.per_draw():.0f}"),
+        (
+            "simulated futures of a draw (today, live and options twice, other combinations of causes and an AI that is never wrong once)",
+            f"{m.per_draw():.0f}",
+        ),
         (f"CPU time of a chunk of {CHUNK} draws; of it in the kernel", f"{m.simulate:.1f} s; {m.in_kernel / m.simulate:.0%}"),
         (f"CPU time of making the arms of {BLOCK} draws, by each process that needs them", f"{m.lower:.1f} s"),
         ("sent to a worker, a chunk (case, plan, first draw, solutions)", f"{m.sent / 1e3:.0f} kB"),

@@ -125,8 +125,12 @@ def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:
     mine = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert mine == tomllib.loads((ROOT / "app_pages" / "config.toml").read_text())
     flags = app_command.settings(ROOT / "app_pages" / "config.toml")
-    assert flags["server.maxUploadSize"] == "100"
-    assert flags["browser.gatherUsageStats"] == "false"
+    assert {"--server.maxUploadSize=100", "--browser.gatherUsageStats=false"} <= set(flags)
+    assert [flag for flag in flags if "allowedHosts" in flag] == [
+        "--server.allowedHosts=localhost",
+        "--server.allowedHosts=127.0.0.1",
+    ]
+    assert '--theme.light.headingFontSizes=["1.6rem", "1.25rem", "1.1rem"]' in flags
 
 
 def test_an_unknown_case_is_told_before_a_server_starts() -> None:

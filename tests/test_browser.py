@@ -191,10 +191,29 @@ def test_a_case_of_ones_own_is_not_shown_to_another_browser_that_has_its_address
         one.leaves()
 
 
-def test_the_command_serves_with_its_settings_and_headers_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def handshake(port: int, host: str) -> str:
+    """What the server answers to a page of this host that wants its line."""
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        ask = f"GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        line.sendall(f"{ask}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+        return line.recv(200).decode(errors="replace")
+
+
+def test_the_command_serves_with_its_settings_and_headers_and_leaves_nothing_behind(chromium: Browser, tmp_path: Path) -> None:
     """`pilotproof app` itself, from another folder, on a port of its own."""
     port = free_port()
-    command = [sys.executable, "-m", "scenarios.cli.main", "app", CASE, "--port", str(port), "--no-browser"]
+    command = [
+        sys.executable,
+        "-m",
+        "scenarios.cli.main",
+        "app",
+        CASE,
+        "--port",
+        str(port),
+        "--no-browser",
+        "--host",
+        "pilot.example.com",
+    ]
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
@@ -204,10 +223,15 @@ def test_the_command_serves_with_its_settings_and_headers_and_leaves_nothing_beh
         assert HEADERS.items() <= headers.items()
         config = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/host-config", timeout=10))
         assert config
-        with socket.create_connection(("127.0.0.1", port)) as line:  # a page of another host that points its name at this machine
-            ask = "GET /_stcore/stream HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            line.sendall(f"{ask}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
-            assert b" 101 " not in line.recv(200)
+        assert " 101 " not in handshake(port, "evil.example")  # a page of another host that points its name at this machine
+        for own in (f"127.0.0.1:{port}", f"localhost:{port}", "pilot.example.com"):
+            assert " 101 " in handshake(port, own)
+        visitor = Visitor(chromium, f"http://127.0.0.1:{port}")
+        visitor.opens()
+        assert "Will declarations be done" in visitor.page.locator("h1").inner_text()
+        assert visitor.page.evaluate("getComputedStyle(document.querySelector('h1')).fontSize") == "25.6px"  # 1.6 of 16
+        assert visitor.said == []
+        visitor.leaves()
     finally:
         process.terminate()
         process.wait(timeout=30)

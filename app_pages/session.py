@@ -14,8 +14,8 @@ from app_pages.parts import UNFINISHED, tell
 from scenarios.catalogue import DEFAULT, shipped_names
 from scenarios.files import LoadedCase
 from scenarios.jobs import Jobs, Look, TooBusyError, Work
-from scenarios.pages.evidence_state import opened
 from scenarios.problems import CaseError
+from scenarios.stale_fit import opened
 from scenarios.workspaces import Workspaces, from_folder, from_scenario
 
 SEED = 7

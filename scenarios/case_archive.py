@@ -19,11 +19,12 @@ from pathlib import Path, PurePosixPath
 
 from scenarios.case_folder import CASE, EVIDENCE, RUNS
 from scenarios.catalogue import shipped_names
-from scenarios.files import WHAT_IF_OF, load, read_toml
+from scenarios.files import WHAT_IF_OF, read_toml
 from scenarios.interview.store import ANSWERS, BEFORE
 from scenarios.posterior_file import FILE as POSTERIOR
 from scenarios.posterior_file import require_harmless
 from scenarios.problems import CaseError, Problem
+from scenarios.stale_fit import opened
 from scenarios.what_ifs import FOLDER as WHAT_IFS
 
 PARTS = ("README.md", BEFORE, CASE, ANSWERS, POSTERIOR)
@@ -78,7 +79,8 @@ def _regular(path: Path) -> bool:
 def unpacked(data: bytes, folder: Path, file: str = "the archive") -> None:
     """Makes a case folder, which must not exist yet, from a zip file. Raises CaseError; then nothing is left behind.
 
-    The files may lie within one folder in the archive. The case in it extends nothing but shipped scenarios, and it can be loaded.
+    The files may lie within one folder in the archive. The case in it extends nothing but shipped scenarios, and it can be loaded; a fit of another version
+    is left out until its files are learned from again.
     `file`: what the archive is called in messages.
     """
     if folder.exists():
@@ -97,7 +99,7 @@ def unpacked(data: bytes, folder: Path, file: str = "the archive") -> None:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     try:
-        load(str(folder))
+        opened(str(folder))
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, CaseError):

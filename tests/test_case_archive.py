@@ -22,6 +22,8 @@ from scenarios.interview import store
 from scenarios.interview.answers import Answers
 from scenarios.posterior_file import configuration_hash, evidence_hashes, write_posterior
 from scenarios.problems import CaseError
+from scenarios.stale_fit import opened as opened_by_pages
+from scenarios.uploads import stored
 from scenarios.version import package_version
 
 CSV = b"type,right,tried\npo,92,100\n"
@@ -97,18 +99,31 @@ def test_what_is_packed_comes_back(folder, tmp_path):
     assert not store.start_of(again).by_hand
 
 
-def test_what_was_fitted_comes_back(folder, tmp_path):
+def fitted(folder: Path, version: str) -> None:
+    """Something learned from the folder's evidence by some version of the program."""
     case = load(str(folder)).case
-    known = {"version": package_version(), "configuration": configuration_hash(case), "evidence": evidence_hashes(folder)}
+    known = {"version": version, "configuration": configuration_hash(case), "evidence": evidence_hashes(folder)}
     values = {"steps.recheck.catch": np.linspace(0.7, 0.9, 400)}
     model = SubModel(
         "review", values, values, values["steps.recheck.catch"], (Diagnostic("draws", 4_000.0, "at least 400", True),)
     )
     write_posterior(folder / "posterior.nc", posterior_of((model,), known))
+
+
+def test_what_was_fitted_comes_back(folder, tmp_path):
+    fitted(folder, package_version())
     again = opened(archive(folder), tmp_path)
 
     assert load(str(again)).case.posterior is not None
     assert load(str(again)).hash == load(str(folder)).hash
+
+
+def test_a_fit_of_an_earlier_version_does_not_keep_a_case_from_being_opened(folder, tmp_path):
+    """Its evidence is there, to be learned from again; until then no answer rests on it."""
+    fitted(folder, "0.0.1")
+    found = opened_by_pages(str(opened(archive(folder), tmp_path)))
+    assert found.case.posterior is None
+    assert found.unfitted == tuple(file.name for file in stored(folder)) != ()
 
 
 def test_the_same_folder_gives_the_same_bytes(folder, tmp_path):

@@ -28,10 +28,10 @@ from scenarios.pages import evidence as e
 from scenarios.pages import evidence_questions as q
 from scenarios.pages import evidence_words
 from scenarios.pages.evidence_fit import FITS, Stage, aside, learn, learning
-from scenarios.pages.evidence_state import opened as opened_case
 from scenarios.pages.evidence_taught import how_long, taught_page
 from scenarios.pages.evidence_words import TITLES, event_words, file_words, message, on_page
 from scenarios.problems import CaseError
+from scenarios.stale_fit import opened as opened_case
 from scenarios.uploads import EXPORT, add, stored
 from tests.app_testing import opened, settled, texts
 from tests.evidence_files import case

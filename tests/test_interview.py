@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import pilotproof as pp
 from models.leaves import leaves
+from models.schema import CaseFile
 from models.uncertainty import belief_of
 from scenarios import no_queues
 from scenarios.case_folder import new_case
@@ -300,6 +301,15 @@ def test_what_is_measured_counts_more_than_the_business_case():
     assert found.data["baseline"]["observed"]["value"] == "16.5 d"
     assert float(found.data["baseline"]["standard_error"].split()[0]) == pytest.approx(0.75 * 16.5 / 30, abs=1e-3)
     assert any("what is measured counts" in line for line in found.assumed)
+
+
+@pytest.mark.parametrize(("observed", "weeks"), [("14 d", 6), ("20 d", 9), ("3 d", 6), ("900 d", 104)])
+def test_slow_processes_get_the_weeks_that_their_cases_need_to_end(observed, weeks):
+    """Three times today's mean before go-live and after the promised weeks, never fewer than the example has."""
+    found = said({"today": {"statistic": "mean", "observed": observed, "cases": 900}})
+    case = CaseFile.model_validate(found.data)
+    assert (case.run.warm_up_weeks, case.run.run_out_weeks) == (weeks, weeks)
+    assert any("weeks are simulated before go-live" in line for line in found.assumed) is (weeks > 6)
 
 
 def test_a_range_is_its_own_sampling_error():

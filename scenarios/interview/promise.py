@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import ceil, exp, log, sqrt
 from typing import Any
 
 from models import units
 from scenarios.interview.draft import Draft
 from scenarios.interview.reading import Estimate
-from simulator.clock import DAY
+from simulator.clock import DAY, WEEK
 
 SPREAD_CV = 0.75
 """Assumed spread of cycle times between cases, standard deviation / mean: a lognormal then has a mean of 1.25 times its median."""
 Z90 = 1.2815515655446004
+RUN_OUT_MEANS = 3
+"""Times today's mean that are simulated before and after the weeks that count, as in the example (six weeks for 14 days)."""
+MOST_WEEKS = 104
 CONVERSION_ERROR = 0.1
 """Relative error added where a mean had to be derived with the assumed spread."""
 
@@ -211,6 +214,23 @@ def _write(draft: Draft, number: _Number, whole: Estimate, error: float) -> None
     draft.data.setdefault("baseline", {})["standard_error"] = f"{max(error, 1e-3 * middle.likely) / DAY:.3g} d"
     note = "" if draft.text("today", "observed") or number.said != "promise.baseline" else "from the business case"
     draft.state("baseline.observed", middle, number.said, note=note)
+    _lengthen(draft, middle.likely / WEEK)
     target = draft.data["target"]
     if target["statistic"] == "mean" and units.seconds(target["level"]) >= middle.likely:
         draft.assume("the promise is no faster than today: check both numbers")
+
+
+def _lengthen(draft: Draft, mean_weeks: float) -> None:
+    """Time enough before go-live and after the promised weeks for today's slow cases to end."""
+    needed, run = min(MOST_WEEKS, ceil(RUN_OUT_MEANS * mean_weeks)), draft.data.setdefault("run", {})
+    before = draft.original.run
+    short = [
+        name
+        for name, weeks in (("warm_up_weeks", before.warm_up_weeks), ("run_out_weeks", before.run_out_weeks))
+        if weeks < needed
+    ]
+    if short:
+        run.update(dict.fromkeys(short, needed))
+        draft.assume(
+            f"{needed} weeks are simulated before go-live and after the promised weeks, {RUN_OUT_MEANS} times today's mean, so that slow cases can end"
+        )

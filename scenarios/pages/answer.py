@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models.baseline import MAX_OPEN_SHARE, open_days
+from models.baseline import MAX_LATE_SHARE, MAX_OPEN_SHARE, open_days
 from models.decisions.verdict import DECISION_DRAWS
 from models.legs import dates_of
 from models.outcomes import met, target_level, target_value
@@ -46,8 +46,6 @@ WORDS: dict[str, tuple[str, Tone]] = {
     "open": ("It cannot be told yet whether the promise will be kept", "open"),
     "no_verdict": ("No answer: the figures do not fit together yet", "nothing"),
 }
-MAX_LATE_SHARE = 0.05
-"""Share of futures with many unfinished cases up to which that is told, and not held against the answer."""
 SHOWN_DAYS = 0.05
 """Days a case below which a part is not drawn."""
 
@@ -240,7 +238,7 @@ def _actions(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
         yield "See which fit failed, on the page Evidence; correct that file or leave it out."
         return
     if study.verdict.probability is None:
-        yield "Correct the figures named above, or today's result; then ask again."
+        yield from _mendings(study)
         return
     pairs = exports(study)
     if pairs:
@@ -252,6 +250,14 @@ def _actions(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
         yield f"Run the AI beside today's process for 30 days on the types never piloted: {'; '.join(never)}."
     if source_counts(case)["guess"]:
         yield "Replace guesses by what you know: the eight questions ask for those that matter most."
+
+
+def _mendings(study: VerdictStudy) -> Iterator[str]:
+    """What could make the figures fit together."""
+    report = study.baseline
+    if report is not None and report.problem:
+        yield "Raise run_out_weeks and warm_up_weeks under [run] in case.toml: download the case on the page Start, change it, and open it again."
+    yield "Check today's number and the times of approvers, exceptions and people on the page Start; then show the answer again."
 
 
 def _files(loaded: LoadedCase) -> str:
@@ -287,7 +293,7 @@ def _checks(study: VerdictStudy) -> Iterator[Check]:
         )  # fmt: skip
     if report is not None and study.results:
         yield Check(
-            f"Today's {report.observed:.1f} days come out as {report.simulated:.1f}", report.passed,
+            f"Today's {report.observed:.1f} days come out as {report.simulated:.1f}", report.near,
             "Every future must produce today's result before it may say anything about the time after go-live.",
         )  # fmt: skip
         if report.rejected:

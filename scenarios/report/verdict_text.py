@@ -304,7 +304,7 @@ def _trust(study: VerdictStudy, loaded: LoadedCase) -> Iterator[str]:
             f"at most {100 * still_open:.1f} % of cases unfinished at the end {'✓' if still_open <= MAX_OPEN_SHARE else '✗'}"
         )
     if study.baseline is not None and study.results:
-        mark = "✓" if study.baseline.passed else "✗"
+        mark = "✓" if study.baseline.near else "✗"
         facts.append(f"today's {study.baseline.observed:.1f} d comes out as {study.baseline.simulated:.1f} d {mark}")
     yield "  Can I trust this?"
     yield f"   {' · '.join(facts)}"

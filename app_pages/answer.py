@@ -34,12 +34,17 @@ def ask_file(key: Hashable, look: Look, loaded: LoadedCase) -> Look:
     def steps() -> Iterator[Step]:
         yield Step(as_html(answer_page(study, loaded), loaded.case), 1, 1)
 
-    return ask("file", ("file", key), steps)
+    return ask("file", file_key(key, loaded), steps)
+
+
+def file_key(key: Hashable, loaded: LoadedCase) -> Hashable:
+    """Equal only for those whose page says the same: what waits to be learned from is each visitor's own."""
+    return "file", key, loaded.unfitted
 
 
 def show(key: Hashable, loaded: LoadedCase, waiting: bool) -> None:
     """The answer so far."""
-    look, file = jobs().look(key), jobs().look(("file", key))
+    look, file = jobs().look(key), jobs().look(file_key(key, loaded))
     asked = look.state == "done" and file.state == "gone"
     if waiting and (asked or (look.state not in UNFINISHED and file.state not in UNFINISHED)):
         st.rerun()

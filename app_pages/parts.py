@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -15,11 +16,16 @@ from scenarios.problems import CaseError
 COMPUTING = "computing"
 UNFINISHED = ("waiting", "running")
 SIGNS = r"\`*_{}[]()<>#+-.!|~$:"
+JOINER = "\u2060"
+"""Invisible, and no part of a name or an address."""
+DRAWN = re.compile(r":(?=[\w+-]+(?:/[\w+-]+)?:)|(?<=[a-zA-Z]):(?=//)|(?<=www)\.|@", re.IGNORECASE)
+"""Where icons (`:material/home:`), emoji, links and addresses are found even in text without signs."""
 
 
 def plain(text: Any) -> str:
-    """Text of users for Markdown: nothing in it is read as a sign."""
-    return "".join(f"\\{c}" if c in SIGNS else c for c in str(text)).replace("\n", " ")
+    """Text of users for Markdown: nothing in it is read as a sign, an icon or a link."""
+    parted = DRAWN.sub(lambda found: f"{found[0]}{JOINER}", str(text))
+    return "".join(f"\\{c}" if c in SIGNS else c for c in parted).replace("\n", " ")
 
 
 def large(text: str, rem: float) -> None:

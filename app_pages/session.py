@@ -24,6 +24,8 @@ POLL_SECONDS, SLOWEST_POLL_SECONDS, QUICK_JOBS = 0.7, 5.0, 4
 CASE_VARIABLE = "PILOTPROOF_CASE"
 """Names the case that `pilotproof app CASE` was given."""
 COOKIE = "_streamlit_xsrf"
+CACHE = ".cache"
+"""Beside a visitor's own case: what was computed of it stays where it lives, and goes with it."""
 TOKEN, SHIPPED = "mine", "case"
 """In the address: which case is open, so that a page that is loaded again shows it again."""
 
@@ -181,8 +183,9 @@ def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
 
 @st.cache_resource(max_entries=64, ttl=3_600, show_spinner=False)
 def _loaded(name: str, stamp: tuple[tuple[str, int, int], ...]) -> LoadedCase:
-    loaded = opened(name)
-    return replace(loaded, file=_shown(loaded.file))
+    loaded, place = opened(name), Path(name)
+    private = place.is_relative_to(workspaces().root)
+    return replace(loaded, file=_shown(loaded.file), cache=place.parent / CACHE if private else None)
 
 
 def ask(place: str, key: Hashable, work: Work) -> Look:

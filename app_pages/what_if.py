@@ -206,7 +206,9 @@ def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, waiting: bool) -
 def first_estimate(_base: LoadedCase, _tried: LoadedCase, base_hash: str, tried_hash: str) -> str:
     """The instant answer; the two hashes are the key."""
     solved = (
-        median_baseline(_base.case, SEED, Means(), SolvedCache(_base.today, SEED)) if _base.case.baseline is not None else None
+        median_baseline(_base.case, SEED, Means(), SolvedCache(_base.today, SEED, _base.cache))
+        if _base.case.baseline is not None
+        else None
     )
     days = solved.per_visit if solved is not None else {}
     return without_queues(_base.case, live_days(_base.case, days), live_days(_tried.case, days))

@@ -39,8 +39,8 @@ def page() -> None:
     section("causes", "What does each cause do, alone and last?", lambda: causes_part(loaded))
     section("weeks", "What happens week by week after go-live?", lambda: weeks_part(loaded, key, look))
     section("teams", "How busy is each team?", lambda: watched(key, look, teams_part, ""))
-    section("story", f"What happens to one {loaded.case.case_word}?", lambda: story_part(loaded))
-    watched(key, look, lambda study: trust(once("answer", study, lambda: answer_page(study, loaded))), "")
+    section("story", f"What happens to one {plain(loaded.case.case_word)}?", lambda: story_part(loaded))
+    watched(key, look, lambda study: trust(once(f"answer {loaded.unfitted}", study, lambda: answer_page(study, loaded))), "")
 
 
 def section(name: str, label: str, draw: Callable[[], None]) -> None:
@@ -100,7 +100,7 @@ def key_of(kind: str, loaded: LoadedCase, *more: Hashable) -> Hashable:
 
 def answer_parts(study: VerdictStudy, loaded: LoadedCase) -> None:
     """Where the days go, and the mechanism; without an answer, why there is none."""
-    shown = once("answer", study, lambda: answer_page(study, loaded))
+    shown = once(f"answer {loaded.unfitted}", study, lambda: answer_page(study, loaded))
     st.caption(plain(f"{shown.question} {shown.verdict}."))
     if study.verdict.probability is None:
         st.markdown(plain(shown.sentence))

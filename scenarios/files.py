@@ -31,7 +31,7 @@ class LoadedCase:
     """A validated case and where it came from. `hash`: of its meaning and of what evidence taught, not of its layout.
 
     unfitted: files of evidence that are there although nothing was fitted yet · case_changed: of a what-if, whether its case was
-    another one when it was saved.
+    another one when it was saved · cache: where what can be computed again is kept; None: in the user's cache.
     """
 
     case: CaseFile
@@ -39,6 +39,7 @@ class LoadedCase:
     hash: str
     unfitted: tuple[str, ...] = ()
     case_changed: bool = False
+    cache: Path | None = None
 
     @property
     def today(self) -> str:

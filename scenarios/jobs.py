@@ -78,13 +78,14 @@ class Jobs:
     def ask(self, user: Hashable, place: Hashable, key: Hashable, work: Work, urgency: int = FIRST_LOOK) -> Look:
         """Asks for a piece of work and returns what is known of it.
 
-        `place`: what the user asked for there before is given up · `key`: equal keys are one job, whoever asks. Raises TooBusyError.
+        `place`: what the user asked for there before is given up · `key`: equal keys are one job, whoever asks; one that failed is
+        tried again for those who did not see it fail. Raises TooBusyError.
         """
         me = user, place
         with self._changed:
             self._give_up(me, key)
             job = self._jobs.get(key)
-            if job is None or job.look.state in ("failed", "gone"):
+            if job is None or job.look.state == "gone" or (job.look.state == "failed" and me not in job.listeners):
                 self._require_room(user)
                 job = _Job(work, urgency, self._count)
                 self._count += 1

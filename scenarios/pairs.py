@@ -35,7 +35,7 @@ def at_the_middle(
 ) -> Pairs:
     """Several futures of both cases at the middle values. Raises BaselineError."""
     means = Means(progress=progress)
-    runs = [replicate(c.case, arm, replications, seed, means, SolvedCache(c.today, seed)).runs for c in (first, second)]
+    runs = [replicate(c.case, arm, replications, seed, means, SolvedCache(c.today, seed, c.cache)).runs for c in (first, second)]
     a, b = (tuple(run.outcome for run in side) for side in runs)
     return Pairs(a, b, AT_THE_MIDDLE)
 
@@ -91,7 +91,7 @@ class _Side:
 
     def __init__(self, loaded: LoadedCase, arm: Arm, seed: int, draws: int, progress: Progress, parts: Parts) -> None:
         self.loaded, self.arm, self.draws = loaded, arm, draws
-        means, cache = Means(progress=progress), SolvedCache(loaded.today, seed)
+        means, cache = Means(progress=progress), SolvedCache(loaded.today, seed, loaded.cache)
         self.done = collect(loaded.case, Plan(((arm, 1),)), draws, seed, means, cache, parts)
 
     def outcomes(self) -> dict[int, Outcome]:

@@ -99,7 +99,7 @@ def found_in(loaded: LoadedCase, draws: int, seed: int, means: Means) -> TodayFo
     """The same of a case as it is known now. Raises CaseError if no future reproduces today's result."""
     case = loaded.case
     assert case.baseline is not None
-    done = collect(case, TODAY, draws, seed, means, SolvedCache(loaded.today, seed))
+    done = collect(case, TODAY, draws, seed, means, SolvedCache(loaded.today, seed, loaded.cache))
     solved = [r.solved for r in done.results if r.solved is not None]
     report = b.report(case.baseline, solved, done.rejected, dates_of(case))
     if not solved:

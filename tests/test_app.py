@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
+from app_pages import parts, session
 from models.schema import WhatIf
 from scenarios.cli import app_command
 from scenarios.cli.main import app as command_line
@@ -167,3 +169,33 @@ def test_where_a_login_is_required_nothing_is_shown_before_it(monkeypatch: pytes
     assert not at.exception
     assert [b.label for b in at.button] == ["Log in"]
     assert not at.metric
+
+
+def test_a_case_of_ones_own_leaves_nothing_in_the_cache_of_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PILOTPROOF_CACHE", str(tmp_path))
+    at = opened("start")
+    at.text_input[0].input("Mine alone").run()
+    next(b for b in at.button if b.label == "Show my answer").click().run()
+    settled(at)
+    at.switch_page("answer.py").run()
+    settled(at)
+    assert "Mine alone" in texts(at) or "5.48" in texts(at)
+    at.switch_page("what_if.py").run()
+    control(at, "Accuracy, live").set_value(95.0).run()
+    settled(at)
+    assert "The chance that the promise is kept" in texts(at)
+    assert {path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()} == {f"verdict-{CASE}"}  # the example seen first
+    assert {path.name.split("-")[1] for path in tmp_path.glob("solved-*")} <= {load(CASE).today}
+    assert list((session.workspaces().root / at.session_state["mine"] / session.CACHE).glob("runs/verdict-*"))
+
+
+@pytest.mark.parametrize(
+    "text", ["![x](http://evil.example/x)", ":material/home:", ":smile:", "http://evil.example/x", "www.evil.example", "a@evil.example", "$x^2$", ":red[x]"]
+)  # fmt: skip
+def test_text_of_users_is_neither_link_nor_icon_nor_formula(text: str) -> None:
+    """Signs are escaped; what is drawn even without signs is parted by a joiner that nobody sees."""
+    shown = parts.plain(text)
+    assert shown.replace("\\", "").replace(parts.JOINER, "") == text.replace("\\", "")
+    unescaped = shown.replace("\\", "")
+    assert not any(re.search(found, unescaped) for found in (r":\w+(/\w+)?:", r"https?://", r"www\.\w", r"\w@\w"))
+    assert all(shown[i - 1] == "\\" for i, c in enumerate(shown) if c in "[]()!$")

@@ -106,7 +106,7 @@ def test_an_error_stays_with_its_job(jobs):
     found = jobs.wait("bad", 10)
     assert (found.state, found.answer, str(found.error)) == ("failed", "half", "no")
     log: list[str] = []
-    jobs.ask("a", "answer", "bad", Counted("again", log, 1))
+    jobs.ask("b", "answer", "bad", Counted("again", log, 1))
     assert jobs.wait("bad", 10).answer == "again1"
 
 
@@ -139,3 +139,22 @@ def test_a_closed_store_begins_nothing(jobs):
     jobs.ask("a", "answer", "k", Counted("x", log))
     assert jobs.wait("k", 0.05).state == "waiting"
     assert log == []
+
+
+def test_who_saw_work_fail_is_told_and_who_did_not_gets_another_try():
+    tries = []
+
+    def fails() -> Iterator[Step]:
+        tries.append(1)
+        raise ValueError("no")
+        yield Step(0, 0, 1)
+
+    jobs = Jobs()
+    jobs.ask("me", "place", "key", fails)
+    assert jobs.wait("key", 5).state == "failed"
+    assert [jobs.ask("me", "place", "key", fails).state for _ in range(3)] == ["failed"] * 3
+    assert len(tries) == 1
+    jobs.ask("you", "place", "key", fails)
+    assert jobs.wait("key", 5).state == "failed"
+    assert len(tries) == 2
+    jobs.close()

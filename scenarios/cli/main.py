@@ -275,7 +275,7 @@ def run(
         elif out is not None:
             show_run(replicate_into(loaded, chosen, replications or REPLICATIONS, seed, means, out), loaded, as_json)
         else:
-            cache = SolvedCache(loaded.today, seed)
+            cache = SolvedCache(loaded.today, seed, loaded.cache)
             show_run(replicate(loaded.case, chosen, replications or REPLICATIONS, seed, means, cache), loaded, as_json)
 
 

@@ -130,7 +130,7 @@ def growing_exhibit(loaded: LoadedCase, futures: int, seed: int, means: Means) -
     """
     case, weeks = loaded.case, loaded.case.target.weeks[1]
     draws = without_drift(case, parameters.sample(case, seed, None))
-    solved = median_baseline(case, seed, means, SolvedCache(loaded.today, seed))
+    solved = median_baseline(case, seed, means, SolvedCache(loaded.today, seed, loaded.cache))
     unlocated = solved.per_visit if solved else {}
     sums: dict[str, list[tuple[Floats, Floats]]] = {arm: [] for arm in ARMS}
     whole: Exhibit | None = None

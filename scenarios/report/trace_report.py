@@ -70,7 +70,7 @@ def story(loaded: LoadedCase, arm: Arm, number: int, seed: int) -> Story:
 
 def run_of(loaded: LoadedCase, arm: Arm, seed: int) -> Run:
     """The simulated future of which stories are told. Raises BaselineError."""
-    return replicate_one(loaded.case, arm, seed, 0, SolvedCache(loaded.today, seed))
+    return replicate_one(loaded.case, arm, seed, 0, SolvedCache(loaded.today, seed, loaded.cache))
 
 
 def in_target_weeks(case: CaseFile, run: Run) -> NDArray[np.int64]:

@@ -43,7 +43,7 @@ def curves(loaded: LoadedCase, seed: int, means: Means) -> Iterator[Curve]:
     found = level(loaded.case)
     if found is None:
         return
-    cache, now = SolvedCache(loaded.today, seed), found.accuracy()
+    cache, now = SolvedCache(loaded.today, seed, loaded.cache), found.accuracy()
     cases = {a: _at(loaded, found, a) for a in LEVELS}
     parts = {a: SeenParts() for a in LEVELS}
     for futures in STAGES:

@@ -29,7 +29,7 @@ class Chance:
 
 def chance_of(loaded: LoadedCase, draws: int, seed: int, means: Means) -> Chance:
     """Simulates and judges. Raises Cancelled."""
-    done = collect(loaded.case, LIVE, draws, seed, means, SolvedCache(loaded.today, seed))
+    done = collect(loaded.case, LIVE, draws, seed, means, SolvedCache(loaded.today, seed, loaded.cache))
     figures = [r.arms["production"].figures for r in done.results]
     verdict = judge([met(loaded.case, f) for f in figures], bool(figures))
     outcome = float(np.mean([target_value(loaded.case, f) for f in figures])) if figures else float("nan")

@@ -72,5 +72,7 @@ def _precise(loaded: LoadedCase, rule: ShareRule, seed: int, means: Means, parts
     def look(done: Collected) -> Look:
         return rule.look(sum(met(case, r.arms["production"].figures) for r in done.results), len(done.results))
 
-    done, precision = collect_until(case, verdict_plan(case), rule, look, seed, means, SolvedCache(loaded.today, seed), parts)
+    done, precision = collect_until(
+        case, verdict_plan(case), rule, look, seed, means, SolvedCache(loaded.today, seed, loaded.cache), parts
+    )
     return judged(case, seed, done, means), precision

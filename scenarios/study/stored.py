@@ -127,7 +127,11 @@ def own_folder(loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Mea
     """Where a run is kept if no folder was named: in the user's cache, by all that its figures depend on."""
     kind = "verdict" if plan == verdict_plan(loaded.case) else "decision"
     everything = decision_manifest(loaded, plan, draws, seed, means).text()
-    return user_cache() / "runs" / f"{kind}-{loaded.case.name}-{hashlib.sha256(everything.encode()).hexdigest()[:16]}"
+    return (
+        (loaded.cache or user_cache())
+        / "runs"
+        / f"{kind}-{loaded.case.name}-{hashlib.sha256(everything.encode()).hexdigest()[:16]}"
+    )
 
 
 def opened(folder: Path, manifest: Manifest, posterior: PosteriorDraws | None = None) -> Store:
@@ -179,7 +183,7 @@ def decide(loaded: LoadedCase, draws: int, seed: int, means: Means, folder: Path
     plan = decision_plan(loaded.case)
     place = folder or own_folder(loaded, plan, draws, seed, means)
     with opened(place, decision_manifest(loaded, plan, draws, seed, means), loaded.case.posterior) as store:
-        cache, engine = SolvedCache(loaded.today, seed), engine_of(means.engine)
+        cache, engine = SolvedCache(loaded.today, seed, loaded.cache), engine_of(means.engine)
         require_same_figures(store, Job.of(loaded.case, seed, plan, cache, means), cache.known, engine)
         done = collect(loaded.case, plan, draws, seed, means, cache, StoredParts(store))
         study = judged(loaded.case, seed, done, means)
@@ -207,7 +211,7 @@ def stored_verdict(loaded: LoadedCase, draws: int, seed: int, means: Means) -> V
     """
     plan = plan_for(verdict_plan(loaded.case), loaded, draws, seed, means)
     with cached_parts(loaded, plan, draws, seed, means) as parts:
-        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.today, seed), parts)
+        done = collect(loaded.case, plan, draws, seed, means, SolvedCache(loaded.today, seed, loaded.cache), parts)
         study = judged(loaded.case, seed, done, means)
         parts.finish(_result(study, done))
     return study
@@ -231,7 +235,7 @@ def in_slices(
     loaded: LoadedCase, plan: Plan, draws: int, seed: int, means: Means, kept: Parts
 ) -> Iterator[tuple[int, Collected]]:
     """A plan on ever more draws: how many were asked for, and all that is collected so far. `kept`: where chunks are besides."""
-    cache, seen = SolvedCache(loaded.today, seed), SeenParts(kept)
+    cache, seen = SolvedCache(loaded.today, seed, loaded.cache), SeenParts(kept)
     for count in growing(draws):
         yield count, collect(loaded.case, plan, count, seed, means, cache, seen)
 
@@ -269,7 +273,7 @@ def replicate_into(loaded: LoadedCase, arm: Arm, replications: int, seed: int, m
     manifest = manifest_of(loaded, "replications", seed, 0, replications, (arm,), means.engine)
     with opened(folder, manifest, loaded.case.posterior) as store:
         parts = StoredReplications(store, arm)
-        result = replicate(loaded.case, arm, replications, seed, means, SolvedCache(loaded.today, seed), parts)
+        result = replicate(loaded.case, arm, replications, seed, means, SolvedCache(loaded.today, seed, loaded.cache), parts)
         if not store.finished:
             broken = sorted({name for run in result.runs for name, passed in run.laws.items() if not passed})
             store.finish({"replications": len(result.runs), "laws_broken": broken})

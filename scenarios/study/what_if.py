@@ -31,7 +31,7 @@ def effects(base: LoadedCase, tried: LoadedCase, draws: int, seed: int, means: M
 
     known: what was simulated of the base case already, in order. Today is the same in both, so its solutions serve both. Raises Cancelled.
     """
-    cache = SolvedCache(base.today, seed)
+    cache = SolvedCache(base.today, seed, base.cache)
     mine, theirs = SeenParts(), SeenParts()
     for count in stages(draws):
         after = collect(tried.case, LIVE, count, seed, means, cache, theirs)

@@ -18,7 +18,7 @@ UNFINISHED = ("waiting", "running")
 SIGNS = r"\`*_{}[]()<>#+-.!|~$:"
 JOINER = "\u2060"
 """Invisible, and no part of a name or an address."""
-DRAWN = re.compile(r":(?=[\w+-]+(?:/[\w+-]+)?:)|(?<=[a-zA-Z]):(?=//)|(?<=www)\.|@", re.IGNORECASE)
+DRAWN = re.compile(r":(?=[\w+-]+(?:/[\w+-]+)?:)|(?<=[a-zA-Z]):(?=//)|www(?=\.)|@", re.IGNORECASE)
 """Where icons (`:material/home:`), emoji, links and addresses are found even in text without signs."""
 
 

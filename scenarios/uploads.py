@@ -1,11 +1,12 @@
 """Files that a visitor uploads → the evidence folder of the visitor's case: under names from a closed list, bounded, whole or not at all.
 
 Nothing of an uploaded name ever becomes a path: a file is stored as the kind of evidence it is said to be. What is in it is not looked at
-here; `scenarios.evidence.apart` checks it.
+here, but for its header where it takes the place of another; `scenarios.evidence.apart` checks it.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 import secrets
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.evidence.kinds import KINDS
+from models.evidence.kinds import KINDS, kind_named
 from scenarios.evidence.limits import BOUNDS, LIMITS, Bounds, Limits
 from scenarios.evidence.read import EXPORTS, FOLDER, READERS, SETTINGS, evidence_folder, files_in
 from scenarios.files import MAX_BYTES, load_without_fit
@@ -128,9 +129,21 @@ def add(
     _check_size(name, target, data, place, limits, bounds)
     path = place / target
     there = path.exists()
+    if there:
+        _require_likeness(name, target, data)
     _write(path, data)
     _keep_salt(place)
     return Stored(target, kind_of(target), len(data)), there
+
+
+def _require_likeness(name: str, target: str, data: bytes) -> None:
+    """A table that takes another's place has at least one column of its kind: a letter of the wrong name would cost the right file."""
+    kind = kind_named(Path(target).stem)
+    if kind is None or not target.endswith(".csv") or data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return
+    first_lines = data[:8_192].decode("utf-8-sig", "replace").lower().split("\n")[:5]
+    if not {column.name for column in kind.columns} & set(re.split(r"[^\w]+", " ".join(first_lines))):
+        raise _refused(name, "has none of the columns of its kind, so the file that is there was kept", "upload the right table")
 
 
 def add_all(folder: Path, files: Sequence[tuple[str, bytes]]) -> Iterator[tuple[int, Stored | CaseError | None, bool]]:

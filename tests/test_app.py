@@ -184,7 +184,9 @@ def test_a_case_of_ones_own_leaves_nothing_in_the_cache_of_the_server(monkeypatc
     control(at, "Accuracy, live").set_value(95.0).run()
     settled(at)
     assert "The chance that the promise is kept" in texts(at)
-    assert {path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()} == {f"verdict-{CASE}"}  # the example seen first
+    assert {path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()} == {
+        f"verdict-{CASE}"
+    }  # the example seen first
     assert {path.name.split("-")[1] for path in tmp_path.glob("solved-*")} <= {load(CASE).today}
     assert list((session.workspaces().root / at.session_state["mine"] / session.CACHE).glob("runs/verdict-*"))
 

@@ -299,3 +299,14 @@ def test_a_case_that_is_spoilt_is_told_as_such(folder):
     with pytest.raises(CaseError) as error:
         checked(folder)
     assert error.value.problems
+
+
+def test_what_is_no_table_of_its_kind_takes_no_other_place(folder):
+    good = b"parameter,happened,tried\nsteps.recheck.options.1.share,214,1000\n"
+    add(folder, "counts.csv", good)
+    with pytest.raises(CaseError, match="none of the columns of its kind"):
+        add(folder, "counts.csv", b"Dear Sir, please find enclosed our figures.\nYours, Bob\n")
+    assert (folder / "evidence" / "counts.csv").read_bytes() == good
+    better = good.replace(b",", b";").replace(b"214", b"215")
+    assert add(folder, "counts.csv", better)[1]
+    assert (folder / "evidence" / "counts.csv").read_bytes() == better

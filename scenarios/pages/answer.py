@@ -192,8 +192,8 @@ def _finding(study: VerdictStudy) -> str:
     name, days = next(iter(live.items()))
     total = sum(live.values())
     if name == ACCOUNT_NAMES["unlocated"]:
-        return f"Most days live lie where nobody has looked: {days:.1f} of {total:.1f}"
-    return f"{name[0].upper()}{name[1:]} hold most of the days live: {days:.1f} of {total:.1f}"
+        return f"The largest part of the days live lies where nobody has looked: {days:.1f} of {total:.1f}"
+    return f"{name[0].upper()}{name[1:]} are the largest part of the days live: {days:.1f} of {total:.1f}"
 
 
 def _parts(study: VerdictStudy) -> Iterator[Part]:
@@ -219,8 +219,8 @@ def unlocated(study: VerdictStudy) -> Iterator[str]:
 SOURCES = {
     "measured": ("Measured", "counted or timed in your own company, or learned from your evidence"),
     "elicited": ("Said by somebody", "stated by a person who knows the work, with a range"),
-    "benchmark": ("From others", "published figures of other companies"),
-    "guess": ("Guessed", "nobody measured it; among them all numbers that an example brought along"),
+    "benchmark": ("From others", "taken from published figures of other companies"),
+    "guess": ("Guessed", "that nobody measured; among them all numbers that an example brought along"),
 }
 
 

@@ -229,6 +229,37 @@ def test_the_curve_rises_to_an_ai_that_is_always_right_and_says_what_reaches_the
     assert curve_finding(curve, easy.case).startswith("Any accuracy from 50 %")
 
 
+def test_the_curve_of_a_tried_accuracy_is_that_of_the_case_with_the_mark_elsewhere(small: LoadedCase) -> None:
+    found = level(small.case)
+    assert found is not None
+    team = {"teams.team.headcount": {"add": 1.0}}
+    for others in ({}, team):
+        untouched = next(curves(tried(small, **others) if others else small, SEED, Means()))
+        moved = next(curves(tried(small, **others, **{"steps.ai.shift": {"add": found.shift_to(0.95)}}), SEED, Means()))
+        assert moved.now == pytest.approx(0.95, abs=1e-9)
+        for one, other in zip(moved.points, untouched.points, strict=True):
+            assert one.accuracy == other.accuracy
+            assert (one.result.estimate, one.kept) == pytest.approx((other.result.estimate, other.kept), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["invoice_processing", "claims_intake", "travel_declarations"])
+def test_a_curve_can_be_made_of_every_accuracy_that_can_be_tried(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scenarios.study.accuracy_curve.LEVELS", (0.9, 1.0))
+    monkeypatch.setattr("scenarios.study.accuracy_curve.STAGES", (2,))
+    loaded = load(name)
+    controls = controls_of(loaded.case)
+    for accuracy in (60.0, 95.0, 100.0):
+        changes = changes_of(loaded.case, controls, {"accuracy": accuracy})
+        (curve,) = curves(with_what_if(loaded, WhatIf(changes=changes)), SEED, Means())
+        assert curve.now == pytest.approx(accuracy / 100, abs=1e-6)
+
+
+def test_an_ai_that_is_better_live_than_in_the_pilot_has_a_curve_too() -> None:
+    """Its shift and that of an AI that is always right together are more than a shift may be."""
+    case = tiny.tiny(tiny.ai(manual="work", referred="work", shift=0.7), tiny.work(service="1 h"), teams={"team": tiny.team(4)})
+    assert next(curves(LoadedCase(case, "tiny", hash_of(case)), SEED, Means())).points[-1].accuracy == 1.0
+
+
 # -- files and links
 
 

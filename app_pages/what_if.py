@@ -82,8 +82,13 @@ def page() -> None:
 
 
 def name_of(loaded: LoadedCase, control: Control) -> str:
-    """The key of a control's widget: another case has controls of its own."""
-    return f"try {loaded.hash} {control.id}"
+    """The key of a control's widget: another case has controls of its own, and so has every reset."""
+    return f"try {loaded.hash} {st.session_state.get(resets(loaded), 0)} {control.id}"
+
+
+def resets(loaded: LoadedCase) -> str:
+    """Where it is counted how often the controls of a case were put back."""
+    return f"resets {loaded.hash}"
 
 
 def controls_shown(loaded: LoadedCase, shown: tuple[Control, ...], wanted: Mapping[str, float]) -> dict[str, float]:
@@ -105,7 +110,7 @@ def controls_shown(loaded: LoadedCase, shown: tuple[Control, ...], wanted: Mappi
                         for control in (c for c in mine if c.fine):
                             moved(loaded, control, kept)
                 st.caption(f"{GROUPS[group][0].upper()}{GROUPS[group][1:]}.")
-        st.button("Back to the case as it is", on_click=reset, args=(loaded, shown), type="tertiary", icon=":material/undo:")
+        st.button("Back to the case as it is", on_click=reset, args=(loaded,), type="tertiary", icon=":material/undo:")
     return dict(kept)
 
 
@@ -127,11 +132,10 @@ def moved(loaded: LoadedCase, control: Control, kept: dict[str, float]) -> None:
         kept.pop(control.id, None)
 
 
-def reset(loaded: LoadedCase, shown: tuple[Control, ...]) -> None:
-    """All controls at their present values."""
+def reset(loaded: LoadedCase) -> None:
+    """All controls at their present values. They get new keys: a browser keeps the value of a control that it knows, and sends it again."""
     st.session_state[f"settings {loaded.hash}"] = {}
-    for control in shown:
-        st.session_state.pop(name_of(loaded, control), None)
+    st.session_state[resets(loaded)] = st.session_state.get(resets(loaded), 0) + 1
 
 
 def tried_case(loaded: LoadedCase, shown: tuple[Control, ...], settings: Mapping[str, float]) -> Tried | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from models.parameters import sample
 from models.schema import WhatIf
 from models.what_if import THRESHOLD
 from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
-from scenarios.pages.what_if import curve_finding, effect_page
+from scenarios.pages.what_if import curve_finding, effect_page, saved_row, without_queues
 from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.problems import CaseError
 from scenarios.report import compare_report
@@ -22,7 +23,7 @@ from scenarios.study import Means
 from scenarios.study.accuracy_curve import LEVELS, curves
 from scenarios.study.ai_level import level
 from scenarios.study.penalties import live_accuracy
-from scenarios.study.what_if import effects, stages
+from scenarios.study.what_if import Effect, effects, stages
 from scenarios.what_ifs import LinkError, State, decoded, encoded, toml_of
 from tests import tiny
 
@@ -199,7 +200,34 @@ def test_a_change_without_effect_says_so(small: LoadedCase) -> None:
     same = tried(small, **{"steps.ai.shift": {"add": 0.0}})
     page = effect_page(list(effects(small, same, 5, SEED, Means()))[-1], "nothing")
     assert not page.told
-    assert page.headline == "This changes nothing: no simulated case comes out otherwise."
+    assert page.headline == "No difference: no simulated case comes out otherwise."
+
+
+def shifted(small: LoadedCase, *days: float) -> Effect:
+    """An effect of so many days on the target, future by future."""
+    plain = list(effects(small, tried(small, **{"steps.ai.shift": {"add": 0.0}}), len(days), SEED, Means()))[-1]
+    name = "mean_cycle_time_days"
+    after = tuple(replace(o, figures={**o.figures, name: o.figures[name] + by}) for o, by in zip(plain.before, days, strict=True))
+    return replace(plain, after=after)
+
+
+@pytest.mark.parametrize(
+    "days", [(-0.001, -0.002, -0.001, -0.002), (0.001, -0.002, 0.002, 0.0), (-0.004, -0.0045, -0.005, -0.0045)]
+)
+def test_a_difference_that_is_shown_as_zero_is_none(small: LoadedCase, days: tuple[float, ...]) -> None:
+    effect = shifted(small, *days)
+    page = effect_page(effect, "a little")
+    assert page.headline == "No difference to speak of: at most 0.01 d."
+    assert next(n.value for n in page.numbers if n.label == "Difference") == "0"
+    for text in (*(f"{n.value} {n.how}" for n in page.numbers), saved_row("a", effect).difference):
+        assert "−0.00" not in text
+        assert "+0.00" not in text
+    assert "would change nothing" in without_queues(small.case, np.asarray([1.0, 2.0]), np.asarray([1.0, 2.0 + days[0]]))
+
+
+def test_a_difference_that_cannot_be_told_from_nothing_keeps_its_range(small: LoadedCase) -> None:
+    page = effect_page(shifted(small, -0.3, 0.3, -0.2, 0.2), "")
+    assert page.headline.startswith("Not distinguishable from nothing: between −0.")
 
 
 def test_leaving_all_types_to_people_is_today_after_go_live(small: LoadedCase) -> None:

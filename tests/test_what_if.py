@@ -15,7 +15,7 @@ from models.parameters import sample
 from models.schema import WhatIf
 from models.what_if import THRESHOLD
 from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
-from scenarios.pages.what_if import curve_finding, effect_page, saved_row, without_queues
+from scenarios.pages.what_if import curve_finding, described, effect_page, saved_row, without_queues
 from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.problems import CaseError
 from scenarios.report import compare_report
@@ -159,6 +159,21 @@ def test_settings_that_cannot_be_are_named(settings: dict[str, float]) -> None:
         changes_of(load(EXAMPLE).case, controls_of(load(EXAMPLE).case), settings)
 
 
+def test_what_is_changed_is_said_with_its_unit() -> None:
+    controls = controls_of(load(EXAMPLE).case)
+    words = described(controls, {"accuracy": 90.0, "team entry_clerks": 1.0, "team reviewers": 3.0, "support exceptions 1": 12.0})
+    assert "Accuracy, live 83.5 % → 90 %" in words
+    assert "data entry 4 → 1 person" in words
+    assert "AI review 1 → 3 people" in words
+    assert "Support of the exception desk until week 6 → 12" in words
+    for control in controls:
+        for end in (control.low, control.high):
+            said = described(controls, {control.id: end})
+            assert end == control.now or any(
+                unit in said for unit in (" %", " people", " person", "until week", "left to people")
+            )
+
+
 # -- effects
 
 
@@ -228,6 +243,13 @@ def test_a_difference_that_is_shown_as_zero_is_none(small: LoadedCase, days: tup
 def test_a_difference_that_cannot_be_told_from_nothing_keeps_its_range(small: LoadedCase) -> None:
     page = effect_page(shifted(small, -0.3, 0.3, -0.2, 0.2), "")
     assert page.headline.startswith("Not distinguishable from nothing: between −0.")
+
+
+def test_the_largest_part_is_not_called_most_of_the_difference(small: LoadedCase) -> None:
+    moved = tried(small, **{f"steps.ai.left_out.{name}": {"set": 1.0} for name in small.case.types})
+    assert effect_page(next(effects(small, moved, 5, SEED, Means())), "").finding.startswith(
+        "The largest part of the difference: "
+    )
 
 
 def test_leaving_all_types_to_people_is_today_after_go_live(small: LoadedCase) -> None:

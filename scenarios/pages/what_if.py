@@ -79,14 +79,16 @@ def described(controls: Sequence[Control], settings: Mapping[str, float]) -> str
         elif control.unit == "% of now":
             parts.append(f"{control.label} {value - 100:+.0f} %".replace("-", "−"))
         else:
-            parts.append(f"{control.label} {shown(control, control.now)} → {shown(control, value)}")
+            before = f"{control.now:g}" if control.unit in ("people", "week") else shown(control, control.now)
+            parts.append(f"{control.label} {before} → {shown(control, value)}")
     return "; ".join(parts)
 
 
 def shown(control: Control, value: float) -> str:
-    """A value with its unit."""
-    unit = {"%": " %", "people": "", "week": "", "% of now": " % of now", "yes or no": ""}[control.unit]
-    return f"{'week ' if control.unit == 'week' else ''}{value:g}{unit}"
+    """A value with its unit; the label of a week ends with that word."""
+    people = " person" if value == 1 else " people"
+    unit = {"%": " %", "people": people, "week": "", "% of now": " % of now", "yes or no": ""}[control.unit]
+    return f"{value:g}{unit}"
 
 
 def _unit(case: CaseFile) -> str:
@@ -182,7 +184,7 @@ def _finding(worlds: Mapping[str, Mapping[str, float]]) -> str:
     name, by = max(moved.items(), key=lambda item: abs(item[1]))
     if abs(by) < 0.005:
         return "No part of the process changes its days"
-    return f"Most of the difference lies here: {name} {by:+.2f} d".replace("-", "−")
+    return f"The largest part of the difference: {name} {by:+.2f} d".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ def _people(case: CaseFile, middle: Middle) -> Iterator[Control]:
                 path = f"steps.{step.id}.levels.{i}.support.until_week"
                 weeks = min(104.0, float(round(_at(middle, path, "production"))))
                 yield Control(
-                    f"support {step.id} {i}", "People", f"Support of the {_label(step.id, step.label)} until", "week", weeks, 0.0, 104.0, 1.0,
+                    f"support {step.id} {i}", "People", f"Support of the {_label(step.id, step.label)} until week", "week", weeks, 0.0, 104.0, 1.0,
                     "Week after go-live in which the extra support leaves.", (path,), "set",
                 )  # fmt: skip
 

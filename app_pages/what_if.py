@@ -20,6 +20,7 @@ from scenarios.no_queues import live_days
 from scenarios.pages.answer import answer_page
 from scenarios.pages.what_if import (
     EffectPage,
+    changes_described,
     curve_chart,
     curve_finding,
     curve_rows,
@@ -42,6 +43,12 @@ from scenarios.version import package_version
 def controls(_loaded: LoadedCase, case_hash: str) -> tuple[Control, ...]:
     """The controls of a case; `case_hash` is the key."""
     return controls_of(_loaded.case)
+
+
+@st.cache_data(max_entries=256, ttl=3_600, show_spinner=False)
+def words_of(_loaded: LoadedCase, _what_if: WhatIf, case_hash: str, changes: str) -> str:
+    """What a what-if of a case changes; the hash and the changes are the key."""
+    return changes_described(_loaded.case, controls(_loaded, case_hash), _what_if)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def page() -> None:
     else:
         worth(loaded, tried)
         saved.keep(loaded, tried.loaded)
-    saved.compared(loaded, effect_of)
+    saved.compared(loaded, effect_of, lambda found: words_of(loaded, found, loaded.hash, found.model_dump_json()))
     curve(tried.loaded if tried is not None else loaded)
     links.offer(loaded, settings)
     look = jobs().look(key_of(loaded))

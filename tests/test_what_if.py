@@ -15,7 +15,7 @@ from models.parameters import sample
 from models.schema import WhatIf
 from models.what_if import THRESHOLD
 from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
-from scenarios.pages.what_if import curve_finding, described, effect_page, saved_row, without_queues
+from scenarios.pages.what_if import changes_described, curve_finding, described, effect_page, saved_row, without_queues
 from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.problems import CaseError
 from scenarios.report import compare_report
@@ -172,6 +172,41 @@ def test_what_is_changed_is_said_with_its_unit() -> None:
             assert end == control.now or any(
                 unit in said for unit in (" %", " people", " person", "until week", "left to people")
             )
+
+
+@pytest.mark.parametrize("name", ["invoice_processing", "claims_intake", "travel_declarations"])
+def test_what_a_saved_what_if_changes_is_said_as_it_was_when_it_was_tried(name: str) -> None:
+    loaded = load(name)
+    controls = controls_of(loaded.case)
+    for end in ("low", "high"):
+        settings = {c.id: getattr(c, end) for c in controls if getattr(c, end) != c.now}
+        for some in (settings, *({k: v} for k, v in settings.items())):
+            what_if = WhatIf(changes=changes_of(loaded.case, controls, some))
+            assert changes_described(loaded.case, controls, what_if) == described(controls, some)
+
+
+def test_what_no_control_changes_is_said_by_its_place() -> None:
+    loaded = load(EXAMPLE)
+    what_if = WhatIf.model_validate(
+        {
+            "changes": {
+                "steps.review.catch": {"times": 0.9},
+                "steps.send_to_ai.shift": {"set": 0.5},
+                "teams.reviewers.headcount": {"add": 1},
+            }
+        }
+    )
+    words = changes_described(loaded.case, controls_of(loaded.case), what_if)
+    assert words == "AI review 1 → 2 people; steps.review.catch changed; steps.send_to_ai.shift changed"
+
+
+def test_a_share_of_nothing_can_be_raised() -> None:
+    loaded, path = load(EXAMPLE), "steps.match_ai.permanent"
+    control = replace(next(c for c in controls_of(loaded.case) if c.id == path), now=0.0, how="set")
+    what_if = WhatIf(changes=changes_of(loaded.case, [control], {path: 5.0}))
+    assert what_if.changes[path].set == 0.05
+    assert with_what_if(loaded, what_if).case.what_if == what_if
+    assert changes_described(loaded.case, [control], what_if).endswith("0 % → 5 %")
 
 
 # -- effects

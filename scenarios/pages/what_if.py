@@ -11,9 +11,9 @@ import numpy as np
 from models import units
 from models.decisions.verdict import DECISION_DRAWS
 from models.outcomes import met, target_level, target_value
-from models.schema import CaseFile
+from models.schema import CaseFile, WhatIf
 from scenarios.pages.told import Told
-from scenarios.pages.what_if_controls import Control
+from scenarios.pages.what_if_controls import Control, settings_of
 from scenarios.report.verdict_json import days_of
 from scenarios.report.verdict_text import named_days, per_cent
 from scenarios.study.accuracy_curve import Curve
@@ -82,6 +82,12 @@ def described(controls: Sequence[Control], settings: Mapping[str, float]) -> str
             before = f"{control.now:g}" if control.unit in ("people", "week") else shown(control, control.now)
             parts.append(f"{control.label} {before} → {shown(control, value)}")
     return "; ".join(parts)
+
+
+def changes_described(case: CaseFile, controls: Sequence[Control], what_if: WhatIf) -> str:
+    """What a what-if changes, as `described` says it; numbers without a control, as a file can change them, by their place in the case."""
+    settings, rest = settings_of(case, controls, what_if.changes)
+    return "; ".join(part for part in (described(controls, settings), *(f"{path} changed" for path in rest)) if part)
 
 
 def shown(control: Control, value: float) -> str:

@@ -22,6 +22,7 @@ from scenarios.what_ifs import FOLDER, toml_of
 
 MOST = 8
 EffectOf = Callable[[LoadedCase, LoadedCase, str], tuple[Hashable, Look]]
+WordsOf = Callable[[WhatIf], str]
 
 
 def all_of(loaded: LoadedCase) -> dict[str, WhatIf]:
@@ -72,8 +73,8 @@ def _write(loaded: LoadedCase, what_if: WhatIf) -> None:
         write_atomically(folder / FOLDER / f"{name_of(what_if.title)}.toml", toml_of(what_if, "..", loaded.hash))
 
 
-def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
-    """All saved what-ifs side by side."""
+def compared(loaded: LoadedCase, effect_of: EffectOf, words_of: WordsOf) -> None:
+    """All saved what-ifs side by side, and what each of them changes."""
     known = all_of(loaded)
     if not known:
         return
@@ -83,12 +84,19 @@ def compared(loaded: LoadedCase, effect_of: EffectOf) -> None:
     st.fragment(_table, run_every=again)(loaded, cases, effect_of, again is not None)
     for title, what_if in list(known.items()):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(title), width="stretch")
+            with st.container(width="stretch", gap=None):
+                _named(title, words_of(what_if))
             st.download_button(
                 "File", toml_of(what_if, _of(), loaded.hash), f"{name_of(title)}.toml", "application/toml", key=f"file {title}",
                 icon=":material/download:", on_click="ignore", help=plain(_command(title)),
             )  # fmt: skip
             st.button("Delete", key=f"delete {title}", on_click=_delete, args=(loaded, title), icon=":material/delete:")
+
+
+def _named(title: str, words: str) -> None:
+    st.markdown(plain(title))
+    if words != title:  # saved without a name of its own, it is called by these words
+        st.caption(plain(words))
 
 
 def _of() -> str:

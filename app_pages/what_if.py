@@ -20,6 +20,7 @@ from scenarios.no_queues import live_days
 from scenarios.pages.answer import answer_page
 from scenarios.pages.what_if import (
     EffectPage,
+    changes_described,
     curve_chart,
     curve_finding,
     curve_rows,
@@ -42,6 +43,12 @@ from scenarios.version import package_version
 def controls(_loaded: LoadedCase, case_hash: str) -> tuple[Control, ...]:
     """The controls of a case; `case_hash` is the key."""
     return controls_of(_loaded.case)
+
+
+@st.cache_data(max_entries=256, ttl=3_600, show_spinner=False)
+def words_of(_loaded: LoadedCase, _what_if: WhatIf, case_hash: str, changes: str) -> str:
+    """What a what-if of a case changes; the hash and the changes are the key."""
+    return changes_described(_loaded.case, controls(_loaded, case_hash), _what_if)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def page() -> None:
     else:
         worth(loaded, tried)
         saved.keep(loaded, tried.loaded)
-    saved.compared(loaded, effect_of)
+    saved.compared(loaded, effect_of, lambda found: words_of(loaded, found, loaded.hash, found.model_dump_json()))
     curve(tried.loaded if tried is not None else loaded)
     links.offer(loaded, settings)
     look = jobs().look(key_of(loaded))
@@ -82,8 +89,13 @@ def page() -> None:
 
 
 def name_of(loaded: LoadedCase, control: Control) -> str:
-    """The key of a control's widget: another case has controls of its own."""
-    return f"try {loaded.hash} {control.id}"
+    """The key of a control's widget: another case has controls of its own, and so has every reset."""
+    return f"try {loaded.hash} {st.session_state.get(resets(loaded), 0)} {control.id}"
+
+
+def resets(loaded: LoadedCase) -> str:
+    """Where it is counted how often the controls of a case were put back."""
+    return f"resets {loaded.hash}"
 
 
 def controls_shown(loaded: LoadedCase, shown: tuple[Control, ...], wanted: Mapping[str, float]) -> dict[str, float]:
@@ -105,7 +117,7 @@ def controls_shown(loaded: LoadedCase, shown: tuple[Control, ...], wanted: Mappi
                         for control in (c for c in mine if c.fine):
                             moved(loaded, control, kept)
                 st.caption(f"{GROUPS[group][0].upper()}{GROUPS[group][1:]}.")
-        st.button("Back to the case as it is", on_click=reset, args=(loaded, shown), type="tertiary", icon=":material/undo:")
+        st.button("Back to the case as it is", on_click=reset, args=(loaded,), type="tertiary", icon=":material/undo:")
     return dict(kept)
 
 
@@ -127,11 +139,10 @@ def moved(loaded: LoadedCase, control: Control, kept: dict[str, float]) -> None:
         kept.pop(control.id, None)
 
 
-def reset(loaded: LoadedCase, shown: tuple[Control, ...]) -> None:
-    """All controls at their present values."""
+def reset(loaded: LoadedCase) -> None:
+    """All controls at their present values. They get new keys: a browser keeps the value of a control that it knows, and sends it again."""
     st.session_state[f"settings {loaded.hash}"] = {}
-    for control in shown:
-        st.session_state.pop(name_of(loaded, control), None)
+    st.session_state[resets(loaded)] = st.session_state.get(resets(loaded), 0) + 1
 
 
 def tried_case(loaded: LoadedCase, shown: tuple[Control, ...], settings: Mapping[str, float]) -> Tried | None:
@@ -183,10 +194,15 @@ def worth(base: LoadedCase, tried: Tried) -> None:
     st.fragment(effect_shown, run_every=polling(look))(key, base, tried, look.state in UNFINISHED)
 
 
+def ended(look: Look, waiting: bool) -> bool:
+    """Whether the page has to be drawn anew. Not for failed work: the page would ask for it again, and its message would never be seen."""
+    return waiting and look.state not in (*UNFINISHED, "failed")
+
+
 def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, waiting: bool) -> None:
     """One look at it."""
     look = jobs().look(key)
-    if waiting and look.state not in UNFINISHED:
+    if ended(look, waiting):
         st.rerun()
     st.header(plain(tried.words), anchor=False)
     if look.state == "failed":
@@ -254,7 +270,7 @@ def curve(loaded: LoadedCase) -> None:
 def curve_shown(key: Hashable, loaded: LoadedCase, waiting: bool) -> None:
     """One look at the curve."""
     look = jobs().look(key)
-    if waiting and look.state not in UNFINISHED:
+    if ended(look, waiting):
         st.rerun()
     if look.state == "failed":
         parts.failed(look)

@@ -81,6 +81,7 @@ def test_the_difference_on_the_page_is_that_of_compare_on_the_saved_file(tmp_pat
     at.text_input[0].input("Better")
     next(b for b in at.button if b.label == "Save").click().run()
     settled(at)
+    assert any("Accuracy, live 89.5 % → 95 %" in c.value.replace("\\", "") for c in at.caption)  # beside its name
     file = tmp_path / "better.toml"
     file.write_text(_download(at), encoding="utf-8")
     assert tomllib.loads(file.read_text())["what_if_of"] == CASE

@@ -23,7 +23,7 @@ from scenarios.workspaces import PREFIX
 from tests.browser import ROOT, SCHEMES, SETTLED, WIDTHS, Scheme, Visitor, browser, free_port, needs_chromium, server, wait_for
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("browser")]
 CASE = "travel_declarations"
@@ -163,6 +163,48 @@ def what_if(visitor: Visitor) -> tuple[list[str], str]:
     numbers = page.locator('[data-testid="stMetricValue"]').all_inner_texts()
     page.get_by_text("Link to this state").click()
     return numbers, page.locator("code", has_text="?s=").inner_text().replace("\n", "")
+
+
+def slider(visitor: Visitor, label: str) -> Locator:
+    """The handle of a control."""
+    return visitor.page.locator('[data-testid="stSlider"]', has_text=label).first.locator('input[type="range"]')
+
+
+def moved(visitor: Visitor, label: str, key: str = "ArrowRight") -> None:
+    """Moves a control by one step."""
+    slider(visitor, label).focus()
+    visitor.page.keyboard.press(key)
+    visitor.page.wait_for_timeout(500)
+    visitor.settles()
+
+
+def test_back_to_the_case_as_it_is_moves_the_controls_back_for_good(address: str, chromium: Browser) -> None:
+    """The browser itself keeps what it knows of a control; what was put back must not come again with the next move."""
+    accuracy, accepted = "Accuracy, live", "Accepted without review"
+    visitor = Visitor(chromium, address, height=1_400)
+    visitor.opens("What if")
+    present = {label: slider(visitor, label).input_value() for label in (accuracy, accepted)}
+    for _ in range(2):
+        for label in present:
+            moved(visitor, label)
+        assert all(slider(visitor, label).input_value() != value for label, value in present.items())
+        visitor.goes_to("Evidence")
+        visitor.goes_to("What if")
+        visitor.settles()
+        assert all(slider(visitor, label).input_value() != value for label, value in present.items())
+        visitor.page.get_by_role("button", name="Back to the case as it is").click()
+        visitor.page.get_by_text("Nothing is changed yet").wait_for()
+        visitor.settles()
+        assert {label: slider(visitor, label).input_value() for label in present} == present
+        moved(visitor, accepted)
+        heading = visitor.page.locator("h2").first.inner_text()
+        assert accepted in heading
+        assert accuracy not in heading
+        assert slider(visitor, accuracy).input_value() == present[accuracy]
+        moved(visitor, accepted, "ArrowLeft")
+        assert "Nothing is changed yet" in visitor.text()
+    assert visitor.said == []
+    visitor.leaves()
 
 
 def downloaded(visitor: Visitor, page: str, button: str, file: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from models.parameters import sample
 from models.schema import WhatIf
 from models.what_if import THRESHOLD
 from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
-from scenarios.pages.what_if import curve_finding, effect_page
+from scenarios.pages.what_if import changes_described, curve_finding, described, effect_page, saved_row, without_queues
 from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.problems import CaseError
 from scenarios.report import compare_report
@@ -22,7 +23,7 @@ from scenarios.study import Means
 from scenarios.study.accuracy_curve import LEVELS, curves
 from scenarios.study.ai_level import level
 from scenarios.study.penalties import live_accuracy
-from scenarios.study.what_if import effects, stages
+from scenarios.study.what_if import Effect, effects, stages
 from scenarios.what_ifs import LinkError, State, decoded, encoded, toml_of
 from tests import tiny
 
@@ -158,6 +159,56 @@ def test_settings_that_cannot_be_are_named(settings: dict[str, float]) -> None:
         changes_of(load(EXAMPLE).case, controls_of(load(EXAMPLE).case), settings)
 
 
+def test_what_is_changed_is_said_with_its_unit() -> None:
+    controls = controls_of(load(EXAMPLE).case)
+    words = described(controls, {"accuracy": 90.0, "team entry_clerks": 1.0, "team reviewers": 3.0, "support exceptions 1": 12.0})
+    assert "Accuracy, live 83.5 % → 90 %" in words
+    assert "data entry 4 → 1 person" in words
+    assert "AI review 1 → 3 people" in words
+    assert "Support of the exception desk until week 6 → 12" in words
+    for control in controls:
+        for end in (control.low, control.high):
+            said = described(controls, {control.id: end})
+            assert end == control.now or any(
+                unit in said for unit in (" %", " people", " person", "until week", "left to people")
+            )
+
+
+@pytest.mark.parametrize("name", ["invoice_processing", "claims_intake", "travel_declarations"])
+def test_what_a_saved_what_if_changes_is_said_as_it_was_when_it_was_tried(name: str) -> None:
+    loaded = load(name)
+    controls = controls_of(loaded.case)
+    for end in ("low", "high"):
+        settings = {c.id: getattr(c, end) for c in controls if getattr(c, end) != c.now}
+        for some in (settings, *({k: v} for k, v in settings.items())):
+            what_if = WhatIf(changes=changes_of(loaded.case, controls, some))
+            assert changes_described(loaded.case, controls, what_if) == described(controls, some)
+
+
+def test_what_no_control_changes_is_said_by_its_place() -> None:
+    loaded = load(EXAMPLE)
+    what_if = WhatIf.model_validate(
+        {
+            "changes": {
+                "steps.review.catch": {"times": 0.9},
+                "steps.send_to_ai.shift": {"set": 0.5},
+                "teams.reviewers.headcount": {"add": 1},
+            }
+        }
+    )
+    words = changes_described(loaded.case, controls_of(loaded.case), what_if)
+    assert words == "AI review 1 → 2 people; steps.review.catch changed; steps.send_to_ai.shift changed"
+
+
+def test_a_share_of_nothing_can_be_raised() -> None:
+    loaded, path = load(EXAMPLE), "steps.match_ai.permanent"
+    control = replace(next(c for c in controls_of(loaded.case) if c.id == path), now=0.0, how="set")
+    what_if = WhatIf(changes=changes_of(loaded.case, [control], {path: 5.0}))
+    assert what_if.changes[path].set == 0.05
+    assert with_what_if(loaded, what_if).case.what_if == what_if
+    assert changes_described(loaded.case, [control], what_if).endswith("0 % → 5 %")
+
+
 # -- effects
 
 
@@ -199,7 +250,41 @@ def test_a_change_without_effect_says_so(small: LoadedCase) -> None:
     same = tried(small, **{"steps.ai.shift": {"add": 0.0}})
     page = effect_page(list(effects(small, same, 5, SEED, Means()))[-1], "nothing")
     assert not page.told
-    assert page.headline == "This changes nothing: no simulated case comes out otherwise."
+    assert page.headline == "No difference: no simulated case comes out otherwise."
+
+
+def shifted(small: LoadedCase, *days: float) -> Effect:
+    """An effect of so many days on the target, future by future."""
+    plain = list(effects(small, tried(small, **{"steps.ai.shift": {"add": 0.0}}), len(days), SEED, Means()))[-1]
+    name = "mean_cycle_time_days"
+    after = tuple(replace(o, figures={**o.figures, name: o.figures[name] + by}) for o, by in zip(plain.before, days, strict=True))
+    return replace(plain, after=after)
+
+
+@pytest.mark.parametrize(
+    "days", [(-0.001, -0.002, -0.001, -0.002), (0.001, -0.002, 0.002, 0.0), (-0.004, -0.0045, -0.005, -0.0045)]
+)
+def test_a_difference_that_is_shown_as_zero_is_none(small: LoadedCase, days: tuple[float, ...]) -> None:
+    effect = shifted(small, *days)
+    page = effect_page(effect, "a little")
+    assert page.headline == "No difference to speak of: at most 0.01 d."
+    assert next(n.value for n in page.numbers if n.label == "Difference") == "0"
+    for text in (*(f"{n.value} {n.how}" for n in page.numbers), saved_row("a", effect).difference):
+        assert "−0.00" not in text
+        assert "+0.00" not in text
+    assert "would change nothing" in without_queues(small.case, np.asarray([1.0, 2.0]), np.asarray([1.0, 2.0 + days[0]]))
+
+
+def test_a_difference_that_cannot_be_told_from_nothing_keeps_its_range(small: LoadedCase) -> None:
+    page = effect_page(shifted(small, -0.3, 0.3, -0.2, 0.2), "")
+    assert page.headline.startswith("Not distinguishable from nothing: between −0.")
+
+
+def test_the_largest_part_is_not_called_most_of_the_difference(small: LoadedCase) -> None:
+    moved = tried(small, **{f"steps.ai.left_out.{name}": {"set": 1.0} for name in small.case.types})
+    assert effect_page(next(effects(small, moved, 5, SEED, Means())), "").finding.startswith(
+        "The largest part of the difference: "
+    )
 
 
 def test_leaving_all_types_to_people_is_today_after_go_live(small: LoadedCase) -> None:
@@ -227,6 +312,37 @@ def test_the_curve_rises_to_an_ai_that_is_always_right_and_says_what_reaches_the
     assert curve_finding(curve, hopeless.case).startswith("No accuracy reaches")
     easy = changed(small, {"target": {**small.case.target.model_dump(mode="json", exclude_unset=True), "level": "300 d"}})
     assert curve_finding(curve, easy.case).startswith("Any accuracy from 50 %")
+
+
+def test_the_curve_of_a_tried_accuracy_is_that_of_the_case_with_the_mark_elsewhere(small: LoadedCase) -> None:
+    found = level(small.case)
+    assert found is not None
+    team = {"teams.team.headcount": {"add": 1.0}}
+    for others in ({}, team):
+        untouched = next(curves(tried(small, **others) if others else small, SEED, Means()))
+        moved = next(curves(tried(small, **others, **{"steps.ai.shift": {"add": found.shift_to(0.95)}}), SEED, Means()))
+        assert moved.now == pytest.approx(0.95, abs=1e-9)
+        for one, other in zip(moved.points, untouched.points, strict=True):
+            assert one.accuracy == other.accuracy
+            assert (one.result.estimate, one.kept) == pytest.approx((other.result.estimate, other.kept), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["invoice_processing", "claims_intake", "travel_declarations"])
+def test_a_curve_can_be_made_of_every_accuracy_that_can_be_tried(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scenarios.study.accuracy_curve.LEVELS", (0.9, 1.0))
+    monkeypatch.setattr("scenarios.study.accuracy_curve.STAGES", (2,))
+    loaded = load(name)
+    controls = controls_of(loaded.case)
+    for accuracy in (60.0, 95.0, 100.0):
+        changes = changes_of(loaded.case, controls, {"accuracy": accuracy})
+        (curve,) = curves(with_what_if(loaded, WhatIf(changes=changes)), SEED, Means())
+        assert curve.now == pytest.approx(accuracy / 100, abs=1e-6)
+
+
+def test_an_ai_that_is_better_live_than_in_the_pilot_has_a_curve_too() -> None:
+    """Its shift and that of an AI that is always right together are more than a shift may be."""
+    case = tiny.tiny(tiny.ai(manual="work", referred="work", shift=0.7), tiny.work(service="1 h"), teams={"team": tiny.team(4)})
+    assert next(curves(LoadedCase(case, "tiny", hash_of(case)), SEED, Means())).points[-1].accuracy == 1.0
 
 
 # -- files and links

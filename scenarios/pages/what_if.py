@@ -11,9 +11,9 @@ import numpy as np
 from models import units
 from models.decisions.verdict import DECISION_DRAWS
 from models.outcomes import met, target_level, target_value
-from models.schema import CaseFile
+from models.schema import CaseFile, WhatIf
 from scenarios.pages.told import Told
-from scenarios.pages.what_if_controls import Control
+from scenarios.pages.what_if_controls import Control, settings_of
 from scenarios.report.verdict_json import days_of
 from scenarios.report.verdict_text import named_days, per_cent
 from scenarios.study.accuracy_curve import Curve
@@ -22,6 +22,8 @@ from simulator.clock import DAY
 from simulator.statistics import Estimate, paired_difference, paired_share_difference, wilson
 
 SHOWN_DAYS = 0.05
+_LEAST = {"days": 0.01, "points": 0.001}
+"""The smallest difference that is shown, by unit; points as a share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +79,22 @@ def described(controls: Sequence[Control], settings: Mapping[str, float]) -> str
         elif control.unit == "% of now":
             parts.append(f"{control.label} {value - 100:+.0f} %".replace("-", "−"))
         else:
-            parts.append(f"{control.label} {shown(control, control.now)} → {shown(control, value)}")
+            before = f"{control.now:g}" if control.unit in ("people", "week") else shown(control, control.now)
+            parts.append(f"{control.label} {before} → {shown(control, value)}")
     return "; ".join(parts)
 
 
+def changes_described(case: CaseFile, controls: Sequence[Control], what_if: WhatIf) -> str:
+    """What a what-if changes, as `described` says it; numbers without a control, as a file can change them, by their place in the case."""
+    settings, rest = settings_of(case, controls, what_if.changes)
+    return "; ".join(part for part in (described(controls, settings), *(f"{path} changed" for path in rest)) if part)
+
+
 def shown(control: Control, value: float) -> str:
-    """A value with its unit."""
-    unit = {"%": " %", "people": "", "week": "", "% of now": " % of now", "yes or no": ""}[control.unit]
-    return f"{'week ' if control.unit == 'week' else ''}{value:g}{unit}"
+    """A value with its unit; the label of a week ends with that word."""
+    people = " person" if value == 1 else " people"
+    unit = {"%": " %", "people": people, "week": "", "% of now": " % of now", "yes or no": ""}[control.unit]
+    return f"{value:g}{unit}"
 
 
 def _unit(case: CaseFile) -> str:
@@ -97,6 +107,11 @@ def _amount(case: CaseFile, value: float, digits: int = 2) -> str:
     return f"{abs(value):.{digits}f} d"
 
 
+def _nothing(case: CaseFile, *values: float) -> bool:
+    """Whether all of them are shown as zero."""
+    return all(float(_amount(case, value).split()[0]) == 0 for value in values)
+
+
 def in_unit(case: CaseFile, value: float) -> str:
     """A result in the unit of the promise."""
     return per_cent(value) if _unit(case) == "points" else f"{value:.1f} d"
@@ -104,8 +119,10 @@ def in_unit(case: CaseFile, value: float) -> str:
 
 def _headline(case: CaseFile, difference: Estimate, told: bool) -> str:
     if difference.low == difference.high == 0:
-        return "This changes nothing: no simulated case comes out otherwise."
+        return "No difference: no simulated case comes out otherwise."
     low, high = sorted((abs(difference.low), abs(difference.high)))
+    if _nothing(case, high) or (told and _nothing(case, difference.estimate)):
+        return f"No difference to speak of: at most {_amount(case, max(high, _LEAST[_unit(case)]))}."
     if not told:
         return f"Not distinguishable from nothing: between {_signed(case, difference.low)} and {_signed(case, difference.high)}."
     up, down = ("slower", "faster") if _unit(case) == "days" else ("more within the promise", "fewer within the promise")
@@ -114,7 +131,7 @@ def _headline(case: CaseFile, difference: Estimate, told: bool) -> str:
 
 
 def _signed(case: CaseFile, value: float) -> str:
-    sign = "+" if value > 0 else "−" if value < 0 else ""
+    sign = "" if _nothing(case, value) else "+" if value > 0 else "−"
     return f"{sign}{_amount(case, value)}"
 
 
@@ -149,7 +166,7 @@ def _numbers(
     yield Told("Live, unchanged", in_unit(case, means[0]), how)
     yield Told("Live, changed", in_unit(case, means[1]), how)
     yield Told(
-        "Difference", "0" if difference.estimate == 0 else _signed(case, difference.estimate),
+        "Difference", "0" if _nothing(case, difference.estimate) else _signed(case, difference.estimate),
         f"Mean of the differences future by future; 9 of 10 such ranges hold the true one: {_signed(case, difference.low)} to {_signed(case, difference.high)}.",
     )  # fmt: skip
     first, second = (wilson(sum(k), len(k)) for k in kept)
@@ -173,7 +190,7 @@ def _finding(worlds: Mapping[str, Mapping[str, float]]) -> str:
     name, by = max(moved.items(), key=lambda item: abs(item[1]))
     if abs(by) < 0.005:
         return "No part of the process changes its days"
-    return f"Most of the difference lies here: {name} {by:+.2f} d".replace("-", "−")
+    return f"The largest part of the difference: {name} {by:+.2f} d".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +210,11 @@ def saved_row(title: str, effect: Effect | None) -> SavedRow:
         return SavedRow(title, "…", "…", "…", "0")
     page = effect_page(effect, title)
     d = page.difference
-    between = f" ({_signed(effect.case, d.low)} to {_signed(effect.case, d.high)})" if d.low != d.high else ""
-    difference = "0" if d.estimate == 0 else f"{_signed(effect.case, d.estimate)}{between}"
+    between = (
+        f" ({_signed(effect.case, d.low)} to {_signed(effect.case, d.high)})" if not _nothing(effect.case, d.low, d.high) else ""
+    )
+    amount = "0" if _nothing(effect.case, d.estimate) else _signed(effect.case, d.estimate)
+    difference = f"{amount}{between}"
     chance = f"{per_cent(page.chance_before)} → {per_cent(page.chance_after)}"
     return SavedRow(title, in_unit(effect.case, page.after), difference, chance, str(page.futures))
 
@@ -212,7 +232,7 @@ def without_queues(case: CaseFile, before: Any, after: Any) -> str:
     else:
         quantile = {"median": 0.5, "p90": 0.9}.get(statistic)
         first, second = (float(np.mean(days) if quantile is None else np.quantile(days, quantile)) for days in (before, after))
-    if abs(second - first) < 5e-4:
+    if _nothing(case, second - first):
         return "Without any queue this would change nothing; what it does to queues is being simulated."
     return (
         f"Without any queue the difference would be {_signed(case, second - first)}; what it does to queues is being simulated."

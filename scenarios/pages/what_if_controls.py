@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log
+from math import exp, log
 from typing import Literal
 
 import numpy as np
@@ -92,9 +92,47 @@ def _change(control: Control, value: float, found: Level | None) -> Change:
         case "add":
             return Change.model_validate({"add": value - control.now})
         case "set":
-            return Change.model_validate({"set": value})
+            return Change.model_validate({"set": value / 100 if control.unit == "%" else value})
         case _:
             return Change.model_validate({"logit": _logit(value / 100) - _logit(control.now / 100)})
+
+
+def settings_of(
+    case: CaseFile, controls: Sequence[Control], changes: Mapping[str, Change]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The settings (control → value as shown) that give these changes, and the paths that no control moves in this way."""
+    found = level(case) if any(c.how in BY_LEVEL and c.paths[0] in changes for c in controls) else None
+    settings, rest = dict[str, float](), dict(changes)
+    for control in controls:
+        mine = [changes.get(path) for path in control.paths]
+        value = _value(control, mine[0], found) if mine and mine[0] is not None and mine.count(mine[0]) == len(mine) else None
+        if value is not None:
+            settings[control.id] = round(value, 1)
+            for path in control.paths:
+                rest.pop(path, None)
+    return settings, tuple(rest)
+
+
+def _value(control: Control, change: Change, found: Level | None) -> float | None:
+    """What a control shows under a change; None if it does not change its number in this way."""
+    set_to, add, times, by = change.set, change.add, change.times, change.logit
+    match control.how:
+        case "accuracy" | "type" | "threshold" if add is not None and found is not None:  # BY_LEVEL
+            of_type = control.how == "type"
+            reached = {"accuracy": found.accuracy, "threshold": found.accepted}
+            return 100 * (found.accuracy_of(control.type, add) if of_type else reached[control.how](add))
+        case "left_out" if isinstance(set_to, int | float):
+            return 1.0 - set_to
+        case "times" if times is not None:
+            return 100 * times
+        case "add" if add is not None:
+            return control.now + add
+        case "set" if isinstance(set_to, int | float):
+            return 100.0 * set_to if control.unit == "%" else float(set_to)
+        case "logit" if by is not None:
+            return 100 / (1 + exp(-_logit(control.now / 100) - by))
+        case _:
+            return None
 
 
 def _logit(share: float) -> float:
@@ -182,7 +220,7 @@ def _people(case: CaseFile, middle: Middle) -> Iterator[Control]:
                 path = f"steps.{step.id}.levels.{i}.support.until_week"
                 weeks = min(104.0, float(round(_at(middle, path, "production"))))
                 yield Control(
-                    f"support {step.id} {i}", "People", f"Support of the {_label(step.id, step.label)} until", "week", weeks, 0.0, 104.0, 1.0,
+                    f"support {step.id} {i}", "People", f"Support of the {_label(step.id, step.label)} until week", "week", weeks, 0.0, 104.0, 1.0,
                     "Week after go-live in which the extra support leaves.", (path,), "set",
                 )  # fmt: skip
 

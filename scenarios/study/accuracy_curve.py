@@ -40,11 +40,14 @@ class Curve:
 
 def curves(loaded: LoadedCase, seed: int, means: Means) -> Iterator[Curve]:
     """The curve of a case (with its what-if, if it has one) on ever more futures; nothing if it has no AI. Raises Cancelled."""
-    found = level(loaded.case)
-    if found is None:
+    present = level(loaded.case)
+    if present is None:
         return
-    cache, now = SolvedCache(loaded.today, seed, loaded.cache), found.accuracy()
-    cases = {a: _at(loaded, found, a) for a in LEVELS}
+    cache, now = SolvedCache(loaded.today, seed, loaded.cache), present.accuracy()
+    path = f"steps.{present.step.id}.shift"
+    base = _without(loaded, path)
+    found = level(base.case) or present
+    cases = {a: _at(base, path, found, a) for a in LEVELS}
     parts = {a: SeenParts() for a in LEVELS}
     for futures in STAGES:
         points = list[Point]()
@@ -56,11 +59,23 @@ def curves(loaded: LoadedCase, seed: int, means: Means) -> Iterator[Curve]:
         yield Curve(now, tuple(points))
 
 
-def _at(loaded: LoadedCase, found: Level, accuracy: float) -> LoadedCase:
-    """The case at one level, on top of what is tried out already."""
+def _without(loaded: LoadedCase, path: str) -> LoadedCase:
+    """The case without one change of its what-if. The curve sets the accuracy itself: on top of a shift that is tried out already it would
+    not be the same curve, and its upper end would leave what a shift may be."""
     tried = loaded.case.what_if
-    path = f"steps.{found.step.id}.shift"
-    before = tried.changes.get(path) if tried is not None else None
-    shift = found.shift_to(accuracy) + (before.add or 0.0 if before is not None else 0.0)
-    changes = {**(tried.changes if tried is not None else {}), path: Change.model_validate({"add": shift})}
-    return with_what_if(loaded, WhatIf(title=f"accuracy {100 * accuracy:.0f} %", changes=changes))
+    if tried is None or path not in tried.changes:
+        return loaded
+    others = {place: change for place, change in tried.changes.items() if place != path}
+    return with_what_if(loaded, tried.model_copy(update={"changes": others}) if others else None)
+
+
+def _at(base: LoadedCase, path: str, found: Level, accuracy: float) -> LoadedCase:
+    """The case at one level, all else that is tried out kept. found: its level before."""
+    tried = base.case.what_if
+    own = found.step.shift
+    most = (
+        own.limits.high - own.in_arm("production").uncertain().median
+    )  # with more the case would be refused; far beyond certain
+    shift = Change.model_validate({"add": min(found.shift_to(accuracy), most)})
+    changes = {**(tried.changes if tried is not None else {}), path: shift}
+    return with_what_if(base, WhatIf(title=f"accuracy {100 * accuracy:.0f} %", changes=changes))

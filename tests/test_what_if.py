@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from models.parameters import sample
 from models.schema import WhatIf
 from models.what_if import THRESHOLD
 from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
+from scenarios.pages.start_laid import folder_name
 from scenarios.pages.what_if import curve_finding, effect_page
 from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.problems import CaseError
@@ -277,9 +281,6 @@ def test_a_damaged_link_ends_in_a_plain_message(text: str) -> None:
 
 
 def test_a_link_that_unpacks_to_too_much_is_refused() -> None:
-    import base64
-    import zlib
-
     bomb = base64.urlsafe_b64encode(zlib.compress(b'{"v":1,"c":"' + b"a" * 3_000_000 + b'"}', 9)).decode()
     with pytest.raises(LinkError, match=r"more than any|longer than any"):
         decoded(bomb)
@@ -293,3 +294,42 @@ def test_the_example_of_the_reference_is_a_what_if(tmp_path: Path) -> None:
     found = load(str(file)).case.what_if
     assert found is not None
     assert len(found.changes) == 5
+
+
+def link(**changed: Any) -> str:
+    """A link with other content than pilotproof gives one."""
+    data = {"v": 1, "c": EXAMPLE, "h": "x", "p": "1", "s": {}, "a": None, "n": "my_case", "t": "Mine", "w": True} | changed
+    return base64.urlsafe_b64encode(zlib.compress(json.dumps(data).encode())).decode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/tmp/victim/x", ".", "..", "a/b", "a\\b", "a\0b", "\ud800", "a\nb", " ", "Köln", "a" * 61, "_x", "9", "a.b", "my_case\n"],
+)
+def test_a_link_names_no_place_but_what_start_makes_of_a_title(name: str) -> None:
+    with pytest.raises(LinkError, match="this link"):
+        decoded(link(n=name))
+
+
+@pytest.mark.parametrize("title", ["x" * 81, "two\nlines", "\0", "\ud800"])
+def test_a_link_gives_no_title_that_start_does_not_allow(title: str) -> None:
+    with pytest.raises(LinkError, match="this link"):
+        decoded(link(t=title))
+
+
+@pytest.mark.parametrize("title", ["Mine!", "Köln 2027", "9" * 80, "日本語", "", "x" * 80])
+def test_every_name_and_title_that_start_makes_travels_in_a_link(title: str) -> None:
+    state = decoded(link(n=folder_name(title), t=title))
+    assert (state.name, state.title) == (folder_name(title), title)
+
+
+def test_a_number_or_a_half_character_that_no_page_could_show_is_refused() -> None:
+    for changes in (
+        {"s": {"a": 10**400}},
+        {"s": {"\ud800": 1}},
+        {"a": {"owner": "\udfff"}},
+        {"a": {"\ud800": {}}},
+        {"h": "\ud800"},
+    ):
+        with pytest.raises(LinkError, match="this link"):
+            decoded(link(**changes))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 import tomllib
+import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -119,6 +121,32 @@ def test_a_bad_link_ends_in_a_plain_message(text: str) -> None:
     at.run()
     assert not at.exception
     assert any("link could not be used" in w.value for w in at.warning)
+
+
+def with_link(**changed: Any) -> AppTest:
+    data = {"v": 1, "c": CASE, "h": "x", "p": "1", "s": {}, "a": None, "n": "mine", "t": "Mine", "w": True} | changed
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.query_params["s"] = base64.urlsafe_b64encode(zlib.compress(json.dumps(data).encode())).decode()
+    return at.run()
+
+
+def test_a_link_to_a_place_of_this_computer_touches_nothing_there(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    for name in (str(victim / "x"), str(tmp_path / "new" / "x"), ".", "a/b", "a\0b", "\ud800"):
+        at = with_link(n=name)
+        assert not at.exception
+        assert any("link could not be used" in w.value for w in at.warning)
+    assert [path.name for path in tmp_path.iterdir()] == ["victim"]
+
+
+@pytest.mark.parametrize("answers", [{"owner": [1]}, {"today": {"observed": "9 cows"}}])
+def test_a_link_whose_answers_cannot_be_used_leaves_no_case_open(answers: dict[str, Any]) -> None:
+    at = with_link(a=answers)
+    assert not at.exception
+    assert any("You see the example instead" in w.value for w in at.warning)
+    assert "mine" not in at.query_params
+    assert "mine" not in at.session_state
 
 
 def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:

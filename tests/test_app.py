@@ -140,7 +140,7 @@ def test_a_link_to_a_place_of_this_computer_touches_nothing_there(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["victim"]
 
 
-@pytest.mark.parametrize("answers", [{"owner": [1]}, {"today": {"observed": "9 cows"}}])
+@pytest.mark.parametrize("answers", [{"owner": [1]}, {"promise": {"statistic": "²"}}, {"today": {"observed": "9 cows"}}])
 def test_a_link_whose_answers_cannot_be_used_leaves_no_case_open(answers: dict[str, Any]) -> None:
     at = with_link(a=answers)
     assert not at.exception

@@ -96,6 +96,40 @@ def test_what_no_person_types_is_refused_in_plain_words(place: str, value: objec
     assert len(told) < 300
 
 
+@pytest.mark.parametrize(
+    ("place", "text", "message"),
+    [
+        ("today.observed", "9" * 190, "longer than 10,000 days"),
+        ("today.observed", "10001 d", "longer than 10,000 days"),
+        ("today.observed", "5 to 2000 weeks", "longer than 10,000 days"),
+        ("today.observed", "0.0000000001 d", "shorter than 0.001 s"),
+        ("volume.per_month", "1e13", "more than 1,000,000,000,000"),
+        ("volume.per_month", "0.0000000001", "too small"),
+        ("money.hourly", "1e13 USD", "more than 1,000,000,000,000"),
+    ],
+)
+def test_a_number_that_no_process_has_is_refused(place: str, text: str, message: str) -> None:
+    question, _, name = place.partition(".")
+    ((where, told),) = wrong({question: {name: text}})
+    assert where == place
+    assert message in told
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"),
+    [
+        ("10000 d", "duration"),
+        ("0", "duration"),
+        ("0.001 s", "duration"),
+        ("1e12", "number"),
+        ("0", "number"),
+        ("0.01 USD", "money"),
+    ],
+)
+def test_the_largest_and_the_smallest_number_can_be_said(text: str, dimension: str) -> None:
+    assert estimate(text, dimension).likely >= 0
+
+
 def test_tables_within_tables_are_refused_however_deep_they_go() -> None:
     value: object = 1
     for _ in range(20_000):

@@ -36,6 +36,11 @@ _WORDS = {
     "months": "month",
 }
 MOST_DIGITS = 12
+MOST_DAYS = 10_000
+MOST_NUMBER = 1e12
+"""What no company's process reaches; beyond it numbers leave what can be computed with."""
+LEAST_SECONDS, LEAST_NUMBER = 0.001, 1e-9
+"""Above 0, nothing smaller has a meaning."""
 FORMS_TEXT = 'write one number, a range "5 to 10 (80 % sure)", or low / likely / high "5 / 7 / 10"'
 WORKING = "wd"
 
@@ -151,6 +156,7 @@ def estimate(text: str, dimension: str, single: bool = False) -> Estimate:
         tried = _count(share_of[2])
         return _counts(text, dimension, round(_per_cent(share_of[1]) * tried), tried, single)
     numbers, unit, working = _numbers(_pieces(body), dimension)
+    _check_size(numbers, dimension)
     if len(numbers) == 1:
         if mass is not None:
             raise AnswerError(f"how sure one is belongs to a range; {FORMS_TEXT}")
@@ -163,6 +169,22 @@ def estimate(text: str, dimension: str, single: bool = False) -> Estimate:
         likely = numbers[1] if len(numbers) == 3 else _likely(dimension, low, high, share)
         found = Estimate(text, dimension, likely, low, high, share, unit, None, working, mass is not None)
     return _possible(found)
+
+
+def _check_size(numbers: list[float], dimension: str) -> None:
+    """Raises AnswerError for a number that no process has."""
+    if dimension in ("share", "accuracy"):
+        return  # from 0 to 1 already
+    largest, smallest = max(map(abs, numbers)), min((abs(x) for x in numbers if x), default=math.inf)
+    if dimension == "duration":
+        if largest > MOST_DAYS * DAY:
+            raise AnswerError(f"is longer than {MOST_DAYS:,} days, the most that can be said here")
+        if smallest < LEAST_SECONDS:
+            raise AnswerError(f"is shorter than {LEAST_SECONDS:g} s; write 0 for no time at all")
+    elif largest > MOST_NUMBER:
+        raise AnswerError(f"is more than {MOST_NUMBER:,.0f}, the most that can be said here")
+    elif smallest < LEAST_NUMBER:
+        raise AnswerError("is too small a number; write 0 for none")
 
 
 def _possible(found: Estimate) -> Estimate:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
+import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +16,13 @@ from typing import Any
 import tomlkit
 
 from models.schema import WhatIf
+from scenarios.editing import name_of as plain_name
 
 MOST_TEXT = 8_000
 MOST_DATA = 60_000
 VERSION = 1
+MOST_NAME = 50
+"""A file name this long may have been cut short."""
 _FOLDER_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 """What the page Start makes of a title; a link must not name any other place of this computer."""
 FOLDER = "what_ifs"
@@ -43,6 +48,16 @@ def toml_of(what_if: WhatIf, of: str, case_hash: str) -> str:
         changes.add(tomlkit.key(path), inner)
     document.add("changes", changes)
     return tomlkit.dumps(document)
+
+
+def name_of(title: str) -> str:
+    """A name for the file of a what-if. Two titles that differ only in what a file name cannot hold, such as letters that are not Latin,
+    get names of their own: one would silently take the other's place."""
+    base = plain_name(title)
+    letters = [c for c in unicodedata.normalize("NFKD", title) if c.isalnum()]
+    if letters and all(c.isascii() for c in letters) and len(base) < MOST_NAME:
+        return base
+    return f"{base}_{hashlib.sha256(unicodedata.normalize('NFC', title).encode(errors='replace')).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)

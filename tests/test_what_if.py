@@ -27,7 +27,7 @@ from scenarios.study.accuracy_curve import LEVELS, curves
 from scenarios.study.ai_level import level
 from scenarios.study.penalties import live_accuracy
 from scenarios.study.what_if import effects, stages
-from scenarios.what_ifs import LinkError, State, decoded, encoded, toml_of
+from scenarios.what_ifs import LinkError, State, decoded, encoded, name_of, toml_of
 from tests import tiny
 
 SEED = 7
@@ -333,3 +333,12 @@ def test_a_number_or_a_half_character_that_no_page_could_show_is_refused() -> No
     ):
         with pytest.raises(LinkError, match="this link"):
             decoded(link(**changes))
+
+
+def test_titles_that_differ_in_letters_that_are_not_latin_get_files_of_their_own() -> None:
+    titles = ["日本語 案一", "中文 方案", "案 1", "方 1", "x" * 60 + "a", "x" * 60 + "b", "🚀", "🎉", "Better", "Köln 2027"]
+    names = [name_of(title) for title in titles]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name.isidentifier() and len(name) < 80 for name in names)
+    assert names[-2:] == ["better", "koln_2027"]
+    assert name_of("Ko\u0308ln 日") == name_of("Köln 日")

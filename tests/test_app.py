@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,15 +17,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
+from app_pages import links
 from models.schema import WhatIf
 from scenarios.cli import app_command
 from scenarios.cli.main import app as command_line
 from scenarios.files import load, with_what_if
 from scenarios.pages.what_if import effect_page
 from scenarios.pages.what_if_controls import changes_of, controls_of
+from scenarios.rebuilt import rebuilt
 from scenarios.study import Means
 from scenarios.study.what_if import effects
-from scenarios.what_ifs import toml_of
+from scenarios.what_ifs import State, toml_of
 from tests.app_testing import FORBIDDEN, MAIN, opened, settled, texts
 
 ROOT = Path(__file__).parent.parent
@@ -147,6 +150,13 @@ def test_a_link_whose_answers_cannot_be_used_leaves_no_case_open(answers: dict[s
     assert any("You see the example instead" in w.value for w in at.warning)
     assert "mine" not in at.query_params
     assert "mine" not in at.session_state
+
+
+def test_a_case_under_a_name_that_no_link_can_carry_does_not_travel() -> None:
+    loaded = rebuilt(CASE, "My-Case", "Mine", None)
+    state = State(CASE, loaded.hash, "1", name="My-Case", title="Mine")
+    assert not links._travels(state)
+    assert links._travels(replace(state, name="my_case", case_hash=rebuilt(CASE, "my_case", "Mine", None).hash))
 
 
 def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
@@ -20,7 +21,7 @@ from scenarios.pages.what_if_controls import Control
 from scenarios.problems import CaseError
 from scenarios.rebuilt import origin_of, rebuilt
 from scenarios.version import package_version
-from scenarios.what_ifs import LinkError, State, decoded, encoded
+from scenarios.what_ifs import LinkError, State, decoded, encoded, own_case_problem
 
 STATE, PENDING, GO = "s", "pending link", "page of the link"
 
@@ -64,9 +65,15 @@ def _open(state: State) -> None:
     elif not state.name:
         session.open_shipped(state.case)
     else:
-        folder = session.make_own(made_from(state.case, state.title), state.name)
-        if state.answers is not None:
-            store.interviewed(folder, Answers.of(state.answers, "the link"))
+        session.make_own(lambda folder: _fill(folder, state), state.name)
+
+
+def _fill(folder: Path, state: State) -> None:
+    """The case with its answers at once, so that a case whose answers cannot be used is not left half-made. Raises CaseError."""
+    answers = Answers.of(state.answers, "the link") if state.answers is not None else None
+    made_from(state.case, state.title)(folder)
+    if answers is not None:
+        store.interviewed(folder, answers)
 
 
 def settings_wanted(loaded: LoadedCase, shown: tuple[Control, ...]) -> Mapping[str, float]:
@@ -109,10 +116,12 @@ def state_of(loaded: LoadedCase, settings: Mapping[str, float]) -> State:
     origin = origin_of(loaded.case)
     answers = store.saved_answers(folder).as_data() if (folder / store.ANSWERS).is_file() else None
     state = State(origin or shipped_names()[0], loaded.hash, version, settings, answers, folder.name, loaded.case.title, True)
-    return state if origin and _travels(state) else replace(state, answers=None, whole=False)
+    return state if origin and _travels(state) else replace(state, answers=None, name="", title="", whole=False)
 
 
 def _travels(state: State) -> bool:
+    if own_case_problem(state.name, state.title):
+        return False
     try:
         return rebuilt(state.case, state.name, state.title, state.answers).hash == state.case_hash
     except CaseError:

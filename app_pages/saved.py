@@ -13,12 +13,12 @@ from app_pages.session import SEED
 from models.decisions.verdict import DECISION_DRAWS
 from models.schema import WhatIf
 from scenarios.catalogue import shipped_names
-from scenarios.editing import name_of, write_atomically
+from scenarios.editing import write_atomically
 from scenarios.files import LoadedCase, load, with_what_if
 from scenarios.jobs import Look
 from scenarios.pages.what_if import SavedRow, saved_row
 from scenarios.problems import CaseError
-from scenarios.what_ifs import FOLDER, toml_of
+from scenarios.what_ifs import FOLDER, name_of, toml_of
 
 MOST = 8
 EffectOf = Callable[[LoadedCase, LoadedCase, str], tuple[Hashable, Look]]

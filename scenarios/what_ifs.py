@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
+import re
+import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +16,15 @@ from typing import Any
 import tomlkit
 
 from models.schema import WhatIf
+from scenarios.editing import name_of as plain_name
 
 MOST_TEXT = 8_000
 MOST_DATA = 60_000
 VERSION = 1
+MOST_NAME = 50
+"""A file name this long may have been cut short."""
+_FOLDER_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+"""What the page Start makes of a title; a link must not name any other place of this computer."""
 FOLDER = "what_ifs"
 """Where a case folder keeps its named what-ifs."""
 
@@ -40,6 +48,16 @@ def toml_of(what_if: WhatIf, of: str, case_hash: str) -> str:
         changes.add(tomlkit.key(path), inner)
     document.add("changes", changes)
     return tomlkit.dumps(document)
+
+
+def name_of(title: str) -> str:
+    """A name for the file of a what-if. Two titles that differ only in what a file name cannot hold, such as letters that are not Latin,
+    get names of their own: one would silently take the other's place."""
+    base = plain_name(title)
+    letters = [c for c in unicodedata.normalize("NFKD", title) if c.isalnum()]
+    if letters and all(c.isascii() for c in letters) and len(base) < MOST_NAME:
+        return base
+    return f"{base}_{hashlib.sha256(unicodedata.normalize('NFC', title).encode(errors='replace')).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,7 @@ def decoded(text: str) -> State:
         if unpacker.unconsumed_tail:
             raise LinkError("this link holds more than any that pilotproof makes")
         data = json.loads(raw)
+        json.dumps(data, ensure_ascii=False).encode()  # half characters are none that a page or a file could hold
     except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
         if isinstance(error, LinkError):
             raise
@@ -92,7 +111,27 @@ def decoded(text: str) -> State:
     if not right or not all(isinstance(t, str) for t in texts) or not (answers is None or isinstance(answers, dict)):
         raise LinkError("this link is damaged: copy it again, all of it")
     assert isinstance(settings, dict)
-    case, case_hash, version, name, title = (str(t)[:200] for t in texts)
-    return State(
-        case, case_hash, version, {str(k)[:200]: float(v) for k, v in settings.items()}, answers, name, title, bool(data.get("w"))
-    )
+    case, case_hash, version = (str(t)[:200] for t in texts[:3])
+    name, title = str(texts[3]), str(texts[4])
+    wrong = own_case_problem(name, title)
+    if wrong:
+        raise LinkError(wrong)
+    return State(case, case_hash, version, _numbers(settings), answers, name, title, bool(data.get("w")))
+
+
+def own_case_problem(name: str, title: str) -> str:
+    """Why a link cannot name a case of one's own so; "" if it can."""
+    from scenarios.pages.start_laid import title_problem
+
+    if name and not _FOLDER_NAME.fullmatch(name):
+        return "this link gives its case a folder that pilotproof does not make: copy it again, all of it"
+    wrong = title_problem(title)
+    return f"the title of its case in this link {wrong}" if wrong else ""
+
+
+def _numbers(settings: Mapping[str, Any]) -> dict[str, float]:
+    """Settings as numbers. Raises LinkError."""
+    try:
+        return {str(k)[:200]: float(v) for k, v in settings.items()}
+    except OverflowError:
+        raise LinkError("this link holds a number that is too large: copy it again, all of it") from None

@@ -23,6 +23,8 @@ from scenarios.problems import CaseError, Problem
 IN_MEMORY = Path("/dev/shm")
 IDLE_SECONDS = 4 * 3_600
 MOST = 200
+MAX_NAME_BYTES = 200
+"""File systems end at 255; what is written beside a file for a moment has a longer name."""
 
 
 PREFIX = "pilotproof-cases-"
@@ -48,9 +50,16 @@ def _runs(process: int) -> bool:
 
 @dataclass(slots=True)
 class _Held:
-    folder: Path
+    place: Path
+    """All that is removed with the case."""
+    name: str
     owner: str
     seen: float
+
+    @property
+    def folder(self) -> Path:
+        """The case itself."""
+        return self.place / self.name
 
 
 class Workspaces:
@@ -73,17 +82,18 @@ class Workspaces:
 
         `owner`: who may find it. Raises CaseError, also if there are too many; then nothing is left behind.
         """
+        _check_name(name)
         token = secrets.token_hex(16)
+        place = self.root / token
         with self._lock:
             self._give_up_idle()
             if len(self._held) >= self._limits[1]:
                 full = Problem("E602", "", f"{len(self._held)} cases are open on this server already", "try again later")
                 raise CaseError(name, [full])
-            folder = self.root / token / name
-            self._held[token] = _Held(folder, owner, self._clock())
+            self._held[token] = _Held(place, name, owner, self._clock())
         try:
-            folder.parent.mkdir(mode=0o700)
-            make(folder)
+            place.mkdir(mode=0o700)
+            make(place / name)
         except BaseException:
             self.leave(token)
             raise
@@ -104,7 +114,7 @@ class Workspaces:
         with self._lock:
             held = self._held.pop(token, None)
         if held is not None:
-            shutil.rmtree(held.folder.parent, ignore_errors=True)
+            shutil.rmtree(held.place, ignore_errors=True)
 
     def close(self) -> None:
         """Removes everything."""
@@ -115,7 +125,16 @@ class Workspaces:
     def _give_up_idle(self) -> None:
         late = self._clock() - self._limits[0]
         for token in [token for token, held in self._held.items() if held.seen < late]:
-            shutil.rmtree(self._held.pop(token).folder.parent, ignore_errors=True)
+            shutil.rmtree(self._held.pop(token).place, ignore_errors=True)
+
+
+def _check_name(name: str) -> None:
+    """A name must be one plain part of a path: any other would be another place of this computer. Raises CaseError."""
+    plain = name.isprintable() and not {"/", "\\"} & set(name) and name not in ("", ".", "..")
+    if not plain or len(name.encode()) > MAX_NAME_BYTES:
+        shown = "".join(c if c.isprintable() else "?" for c in name[:60])
+        remedy = "use letters, digits and underscores, for example my_case"
+        raise CaseError(shown or "case", [Problem("E602", "", "is no name for the folder of a case", remedy)])
 
 
 def from_scenario(name: str = DEFAULT) -> Callable[[Path], object]:

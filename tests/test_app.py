@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import sys
 import tomllib
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,16 +18,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from app_pages import parts, session
+from app_pages import links, parts, session
 from models.schema import WhatIf
 from scenarios.cli import app_command
 from scenarios.cli.main import app as command_line
 from scenarios.files import load, with_what_if
 from scenarios.pages.what_if import effect_page
 from scenarios.pages.what_if_controls import changes_of, controls_of
+from scenarios.rebuilt import rebuilt
 from scenarios.study import Means
 from scenarios.study.what_if import effects
-from scenarios.what_ifs import toml_of
+from scenarios.what_ifs import State, toml_of
 from tests.app_testing import FORBIDDEN, MAIN, opened, settled, texts
 
 ROOT = Path(__file__).parent.parent
@@ -124,6 +128,39 @@ def test_a_bad_link_ends_in_a_plain_message(text: str) -> None:
     assert any("link could not be used" in w.value for w in at.warning)
 
 
+def with_link(**changed: Any) -> AppTest:
+    data = {"v": 1, "c": CASE, "h": "x", "p": "1", "s": {}, "a": None, "n": "mine", "t": "Mine", "w": True} | changed
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    at.query_params["s"] = base64.urlsafe_b64encode(zlib.compress(json.dumps(data).encode())).decode()
+    return at.run()
+
+
+def test_a_link_to_a_place_of_this_computer_touches_nothing_there(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    for name in (str(victim / "x"), str(tmp_path / "new" / "x"), ".", "a/b", "a\0b", "\ud800"):
+        at = with_link(n=name)
+        assert not at.exception
+        assert any("link could not be used" in w.value for w in at.warning)
+    assert [path.name for path in tmp_path.iterdir()] == ["victim"]
+
+
+@pytest.mark.parametrize("answers", [{"owner": [1]}, {"promise": {"statistic": "²"}}, {"today": {"observed": "9 cows"}}])
+def test_a_link_whose_answers_cannot_be_used_leaves_no_case_open(answers: dict[str, Any]) -> None:
+    at = with_link(a=answers)
+    assert not at.exception
+    assert any("You see the example instead" in w.value for w in at.warning)
+    assert "mine" not in at.query_params
+    assert "mine" not in at.session_state
+
+
+def test_a_case_under_a_name_that_no_link_can_carry_does_not_travel() -> None:
+    loaded = rebuilt(CASE, "My-Case", "Mine", None)
+    state = State(CASE, loaded.hash, "1", name="My-Case", title="Mine")
+    assert not links._travels(state)
+    assert links._travels(replace(state, name="my_case", case_hash=rebuilt(CASE, "my_case", "Mine", None).hash))
+
+
 def test_the_settings_that_the_command_passes_are_those_of_the_folder() -> None:
     mine = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert mine == tomllib.loads((ROOT / "app_pages" / "config.toml").read_text())
@@ -185,9 +222,7 @@ def test_a_case_of_ones_own_leaves_nothing_in_the_cache_of_the_server(monkeypatc
     control(at, "Accuracy, live").set_value(95.0).run()
     settled(at)
     assert "The chance that the promise is kept" in texts(at)
-    assert {path.name.rpartition("-")[0] for path in (tmp_path / "runs").iterdir()} == {
-        f"verdict-{CASE}"
-    }  # the example seen first
+    assert {path.name.rpartition("-")[0] for path in tmp_path.glob("runs/*")} <= {f"verdict-{CASE}"}  # the example seen first
     assert {path.name.split("-")[1] for path in tmp_path.glob("solved-*")} <= {load(CASE).today}
     assert list((session.workspaces().root / at.session_state["mine"] / session.CACHE).glob("runs/verdict-*"))
 

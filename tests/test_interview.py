@@ -70,6 +70,87 @@ def wrong(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [(p.place, p.message) for p in caught.value.problems]
 
 
+# -- what no person types
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("promise.statistic", "²", "is none of"),
+        ("promise.statistic", "9" * 190, "is none of"),
+        ("pilot.accuracy", ["1 of " + "9" * 5000], "longer than 200"),
+        ("pilot.accuracy", ["50 % of " + "9" * 400], "longer than 200"),
+        ("pilot.accuracy", ["50 % of", "\ud800"], "cannot be printed"),
+        ("pilot.accuracy", "1 of " + "9" * 150, "at most 12 digits"),
+        ("pilot.accuracy", "50 % of " + "9" * 150, "at most 12 digits"),
+        ("pilot.accuracy", "9" * 150 + " % of 9", "between 0 and 100 %"),
+        ("today.observed", {"low": "1" * 150, "high": "2" * 150}, "longer than 200"),
+        ("today.observed", {"low": {"low": 1, "high": 2}, "high": 3}, "must be text, a number"),
+        ("today.observed", ["\x00"], "cannot be printed"),
+    ],
+)
+def test_what_no_person_types_is_refused_in_plain_words(place: str, value: object, message: str) -> None:
+    question, _, name = place.partition(".")
+    ((where, told),) = wrong({question: {name: value}})
+    assert where == place
+    assert message in told
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "message"),
+    [
+        ("today.observed", "9" * 190, "longer than 10,000 days"),
+        ("today.observed", "10001 d", "longer than 10,000 days"),
+        ("today.observed", "5 to 2000 weeks", "longer than 10,000 days"),
+        ("today.observed", "0.0000000001 d", "shorter than 0.001 s"),
+        ("volume.per_month", "1e13", "more than 1,000,000,000,000"),
+        ("volume.per_month", "0.0000000001", "too small"),
+        ("money.hourly", "1e13 USD", "more than 1,000,000,000,000"),
+    ],
+)
+def test_a_number_that_no_process_has_is_refused(place: str, text: str, message: str) -> None:
+    question, _, name = place.partition(".")
+    ((where, told),) = wrong({question: {name: text}})
+    assert where == place
+    assert message in told
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"),
+    [
+        ("10000 d", "duration"),
+        ("0", "duration"),
+        ("0.001 s", "duration"),
+        ("1e12", "number"),
+        ("0", "number"),
+        ("0.01 USD", "money"),
+    ],
+)
+def test_the_largest_and_the_smallest_number_can_be_said(text: str, dimension: str) -> None:
+    assert estimate(text, dimension).likely >= 0
+
+
+def test_tables_within_tables_are_refused_however_deep_they_go() -> None:
+    value: object = 1
+    for _ in range(20_000):
+        value = {"low": value, "high": 1}
+    assert wrong({"today": {"observed": value}})[0][0] == "today.observed"
+
+
+def test_the_answers_of_a_folder_are_refused_as_plainly(tmp_path: Path) -> None:
+    new_case(tmp_path / "mine", "travel_declarations")
+    (tmp_path / "mine" / "interview.toml").write_text(f'[pilot]\naccuracy = ["1 of {"9" * 5000}"]\n', encoding="utf-8")
+    with pytest.raises(CaseError, match="longer than 200"):
+        saved_answers(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("text", ["1", "01"])
+def test_a_choice_is_made_by_its_number(text: str) -> None:
+    field = question_named("promise").field("statistic")
+    assert reading.choice(text, field) == field.choices[0].id
+
+
 # -- reading answers
 
 

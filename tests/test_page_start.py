@@ -52,6 +52,14 @@ def test_the_examples_are_those_that_are_shipped():
     assert all(one.title and one.line.startswith("Promise: ") for one in examples())
 
 
+@pytest.mark.parametrize("text", ["9" * 190, "1e300 d", "10001 d"])
+def test_a_time_that_no_process_takes_is_said_at_its_field(text: str) -> None:
+    found = usable(typed(today__observed=text, promise__level="7 d"))
+
+    assert dict(found.answers.given) == {("promise", "level"): "7 d"}
+    assert "10,000 days" in field_of(typed(today__observed=text), "today.observed").problem
+
+
 def test_what_cannot_be_used_is_said_and_the_rest_is_used():
     found = usable(
         typed(promise__level="7 d", today__observed="13 to 15 d", pilot__accuracy="9x", volume__per_month="don't know")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from models.parameters import sample
 from models.schema import WhatIf
 from models.what_if import THRESHOLD
 from scenarios.files import LoadedCase, changed, hash_of, load, with_what_if
+from scenarios.pages.start_laid import folder_name
 from scenarios.pages.what_if import changes_described, curve_finding, described, effect_page, saved_row, without_queues
 from scenarios.pages.what_if_controls import changes_of, controls_of
 from scenarios.problems import CaseError
@@ -24,7 +28,7 @@ from scenarios.study.accuracy_curve import LEVELS, curves
 from scenarios.study.ai_level import level
 from scenarios.study.penalties import live_accuracy
 from scenarios.study.what_if import Effect, effects, stages
-from scenarios.what_ifs import LinkError, State, decoded, encoded, toml_of
+from scenarios.what_ifs import LinkError, State, decoded, encoded, name_of, toml_of
 from tests import tiny
 
 SEED = 7
@@ -393,9 +397,6 @@ def test_a_damaged_link_ends_in_a_plain_message(text: str) -> None:
 
 
 def test_a_link_that_unpacks_to_too_much_is_refused() -> None:
-    import base64
-    import zlib
-
     bomb = base64.urlsafe_b64encode(zlib.compress(b'{"v":1,"c":"' + b"a" * 3_000_000 + b'"}', 9)).decode()
     with pytest.raises(LinkError, match=r"more than any|longer than any"):
         decoded(bomb)
@@ -409,3 +410,51 @@ def test_the_example_of_the_reference_is_a_what_if(tmp_path: Path) -> None:
     found = load(str(file)).case.what_if
     assert found is not None
     assert len(found.changes) == 5
+
+
+def link(**changed: Any) -> str:
+    """A link with other content than pilotproof gives one."""
+    data = {"v": 1, "c": EXAMPLE, "h": "x", "p": "1", "s": {}, "a": None, "n": "my_case", "t": "Mine", "w": True} | changed
+    return base64.urlsafe_b64encode(zlib.compress(json.dumps(data).encode())).decode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/tmp/victim/x", ".", "..", "a/b", "a\\b", "a\0b", "\ud800", "a\nb", " ", "Köln", "a" * 61, "_x", "9", "a.b", "my_case\n"],
+)
+def test_a_link_names_no_place_but_what_start_makes_of_a_title(name: str) -> None:
+    with pytest.raises(LinkError, match="this link"):
+        decoded(link(n=name))
+
+
+@pytest.mark.parametrize("title", ["x" * 81, "two\nlines", "\0", "\ud800"])
+def test_a_link_gives_no_title_that_start_does_not_allow(title: str) -> None:
+    with pytest.raises(LinkError, match="this link"):
+        decoded(link(t=title))
+
+
+@pytest.mark.parametrize("title", ["Mine!", "Köln 2027", "9" * 80, "日本語", "", "x" * 80])
+def test_every_name_and_title_that_start_makes_travels_in_a_link(title: str) -> None:
+    state = decoded(link(n=folder_name(title), t=title))
+    assert (state.name, state.title) == (folder_name(title), title)
+
+
+def test_a_number_or_a_half_character_that_no_page_could_show_is_refused() -> None:
+    for changes in (
+        {"s": {"a": 10**400}},
+        {"s": {"\ud800": 1}},
+        {"a": {"owner": "\udfff"}},
+        {"a": {"\ud800": {}}},
+        {"h": "\ud800"},
+    ):
+        with pytest.raises(LinkError, match="this link"):
+            decoded(link(**changes))
+
+
+def test_titles_that_differ_in_letters_that_are_not_latin_get_files_of_their_own() -> None:
+    titles = ["日本語 案一", "中文 方案", "案 1", "方 1", "x" * 60 + "a", "x" * 60 + "b", "🚀", "🎉", "Better", "Köln 2027"]
+    names = [name_of(title) for title in titles]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name.isidentifier() and len(name) < 80 for name in names)
+    assert names[-2:] == ["better", "koln_2027"]
+    assert name_of("Ko\u0308ln 日") == name_of("Köln 日")

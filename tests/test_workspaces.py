@@ -110,3 +110,20 @@ def test_a_browser_is_known_by_the_random_part_of_its_cookie_not_by_its_time() -
     assert browser_secret(cookie(one, b"\1\2\3\4", 7)) != browser_secret(cookie(other, b"\1\2\3\4", 7))
     for bad in ("", "2|01020304|zz|7", "1|01020304|" + "00" * 16 + "|7", "2|01|" + "00" * 16 + "|7", "2|01020304|00|7", "x"):
         assert browser_secret(bad) == ""
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0b", "\ud800", "a\nb", "x" * 300])
+def test_a_name_that_is_another_place_is_refused_and_nothing_is_removed(kept: Workspaces, name: str) -> None:
+    other = kept.make("you", empty)
+    with pytest.raises(CaseError, match="no name for the folder of a case"):
+        kept.make("me", empty, name)
+    assert kept.find(other, "you") is not None
+
+
+def test_a_case_that_fails_removes_nothing_outside_its_own_folder(kept: Workspaces, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    with pytest.raises((CaseError, OSError)):
+        kept.make("me", empty, str(victim / "x"))
+    assert victim.is_dir()
+    assert list(victim.iterdir()) == []

@@ -137,12 +137,25 @@ def _walk(data: Mapping[str, Any], problems: list[Problem]) -> Iterator[tuple[st
 
 def _text(value: Any) -> str:
     """An answer as text, however a file or a program states it. Raises AnswerError."""
+    if isinstance(value, list | tuple) and all(isinstance(x, str) for x in value):
+        return _checked(", ".join(value) if value else "none")
+    if isinstance(value, Mapping) and {"low", "high"} <= set(value) <= {"low", "likely", "high", "sure"}:
+        return _checked(_range_text(value))
+    return _one(value)
+
+
+def _checked(text: str) -> str:
+    if len(text) > MAX_LETTERS:
+        raise AnswerError(f"is longer than {MAX_LETTERS} letters")
+    if not text.isprintable():
+        raise AnswerError("holds characters that cannot be printed")
+    return text.strip()
+
+
+def _one(value: Any) -> str:
+    """One text or number as text. Raises AnswerError."""
     if isinstance(value, str):
-        if len(value) > MAX_LETTERS:
-            raise AnswerError(f"is longer than {MAX_LETTERS} letters")
-        if not value.isprintable():
-            raise AnswerError("holds characters that cannot be printed")
-        return value.strip()
+        return _checked(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
@@ -151,17 +164,14 @@ def _text(value: Any) -> str:
         return f"{value:.15g}"
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, list | tuple) and all(isinstance(x, str) for x in value):
-        return ", ".join(value) if value else "none"
-    if isinstance(value, Mapping) and {"low", "high"} <= set(value) <= {"low", "likely", "high", "sure"}:
-        middle = f"{_text(value['likely'])} / " if "likely" in value else ""
-        between = (
-            f"{_text(value['low'])} / {middle}{_text(value['high'])}"
-            if middle
-            else f"{_text(value['low'])} to {_text(value['high'])}"
-        )
-        return between + (f" ({100 * reading.sure(_text(value['sure'])):g} % sure)" if "sure" in value else "")
     raise AnswerError("must be text, a number, or a table with low, likely, high and sure")
+
+
+def _range_text(value: Mapping[str, Any]) -> str:
+    """A table with low, high and perhaps likely and sure as text; each is one number, no table again. Raises AnswerError."""
+    low, high = _one(value["low"]), _one(value["high"])
+    between = f"{low} / {_one(value['likely'])} / {high}" if "likely" in value else f"{low} to {high}"
+    return between + (f" ({100 * reading.sure(_one(value['sure'])):g} % sure)" if "sure" in value else "")
 
 
 def _type_rows(value: Any) -> tuple[TypeRow, ...]:
@@ -175,7 +185,7 @@ def _type_rows(value: Any) -> tuple[TypeRow, ...]:
     for number, row in enumerate(value, 1):
         strange = sorted(set(map(str, row)) - set(TYPE_COLUMNS))
         if strange:
-            raise AnswerError(f'type {number}: no "{strange[0]}"; {nearest(strange[0], TYPE_COLUMNS)}')
+            raise AnswerError(f'type {number}: no "{strange[0][:60]}"; {nearest(strange[0][:60], TYPE_COLUMNS)}')
         rows.append(
             TypeRow(**{name: "" if reading.is_open(text := _text(cell)) else text for name, cell in {"name": "", **row}.items()})
         )

@@ -35,6 +35,12 @@ _WORDS = {
     "business days": "wd",
     "months": "month",
 }
+MOST_DIGITS = 12
+MOST_DAYS = 10_000
+MOST_NUMBER = 1e12
+"""What no company's process reaches; beyond it numbers leave what can be computed with."""
+LEAST_SECONDS, LEAST_NUMBER = 0.001, 1e-9
+"""Above 0, nothing smaller has a meaning."""
 FORMS_TEXT = 'write one number, a range "5 to 10 (80 % sure)", or low / likely / high "5 / 7 / 10"'
 WORKING = "wd"
 
@@ -144,11 +150,13 @@ def estimate(text: str, dimension: str, single: bool = False) -> Estimate:
     body, mass = _sureness(text.strip())
     counted = _COUNTS.fullmatch(body)
     if counted:
-        return _counts(text, dimension, int(counted[1]), int(counted[2]), single)
+        return _counts(text, dimension, _count(counted[1]), _count(counted[2]), single)
     share_of = _SHARE_OF.fullmatch(body)
     if share_of:
-        return _counts(text, dimension, round(float(share_of[1]) / 100 * int(share_of[2])), int(share_of[2]), single)
+        tried = _count(share_of[2])
+        return _counts(text, dimension, round(_per_cent(share_of[1]) * tried), tried, single)
     numbers, unit, working = _numbers(_pieces(body), dimension)
+    _check_size(numbers, dimension)
     if len(numbers) == 1:
         if mass is not None:
             raise AnswerError(f"how sure one is belongs to a range; {FORMS_TEXT}")
@@ -163,6 +171,22 @@ def estimate(text: str, dimension: str, single: bool = False) -> Estimate:
     return _possible(found)
 
 
+def _check_size(numbers: list[float], dimension: str) -> None:
+    """Raises AnswerError for a number that no process has."""
+    if dimension in ("share", "accuracy"):
+        return  # from 0 to 1 already
+    largest, smallest = max(map(abs, numbers)), min((abs(x) for x in numbers if x), default=math.inf)
+    if dimension == "duration":
+        if largest > MOST_DAYS * DAY:
+            raise AnswerError(f"is longer than {MOST_DAYS:,} days, the most that can be said here")
+        if smallest < LEAST_SECONDS:
+            raise AnswerError(f"is shorter than {LEAST_SECONDS:g} s; write 0 for no time at all")
+    elif largest > MOST_NUMBER:
+        raise AnswerError(f"is more than {MOST_NUMBER:,.0f}, the most that can be said here")
+    elif smallest < LEAST_NUMBER:
+        raise AnswerError("is too small a number; write 0 for none")
+
+
 def _possible(found: Estimate) -> Estimate:
     try:
         found.uncertain()
@@ -171,6 +195,20 @@ def _possible(found: Estimate) -> Estimate:
     if found.dimension in ("number", "money") and (found.likely if found.low is None else found.low) < 0:
         raise AnswerError("must not be negative")
     return found
+
+
+def _count(digits: str) -> int:
+    """Digits as a whole number; one with more digits than can be computed with is refused by its length."""
+    if len(digits) > MOST_DIGITS:
+        raise AnswerError(f"holds a number that is too long; a count has at most {MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _per_cent(digits: str) -> float:
+    share = float(digits) / 100
+    if share > 1:
+        raise AnswerError(f"{digits[:20]} % of a number is impossible; a share lies between 0 and 100 %")
+    return share
 
 
 def _counts(text: str, dimension: str, right: int, tried: int, single: bool) -> Estimate:
@@ -200,7 +238,7 @@ def sure(text: str) -> float:
     """How sure somebody is, as a probability: `80 %`, `80` or `0.8`. Raises AnswerError."""
     plain = text.strip().removesuffix("sure").strip()
     try:
-        found = estimate(plain if "%" in plain or not plain.isdigit() else f"{plain} %", "share", single=True).likely
+        found = estimate(plain if "%" in plain or not plain.isdecimal() else f"{plain} %", "share", single=True).likely
     except AnswerError:
         found = 0.0
     if not found > 0:
@@ -310,8 +348,9 @@ def whole(text: str, least: int, most: int) -> int:
 def choice(text: str, field: Field) -> str:
     """One of the field's choices: by name, by words or by its number from 1. Raises AnswerError."""
     plain = text.strip().lower()
-    if plain.isdigit() and 1 <= int(plain) <= len(field.choices):
-        return field.choices[int(plain) - 1].id
+    by_number = next((c for number, c in enumerate(field.choices, 1) if plain.lstrip("0") == str(number)), None)
+    if by_number is not None:
+        return by_number.id
     exact = [c.id for c in field.choices if plain in (c.id, c.words.lower())]
     starts = exact or [c.id for c in field.choices if plain and (c.id.startswith(plain) or c.words.lower().startswith(plain))]
     if len(starts) != 1:

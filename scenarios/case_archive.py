@@ -22,7 +22,7 @@ from scenarios.catalogue import shipped_names
 from scenarios.files import WHAT_IF_OF, read_toml
 from scenarios.interview.store import ANSWERS, BEFORE
 from scenarios.posterior_file import FILE as POSTERIOR
-from scenarios.posterior_file import require_harmless
+from scenarios.posterior_file import require_readable
 from scenarios.problems import CaseError, Problem
 from scenarios.stale_fit import opened
 from scenarios.what_ifs import FOLDER as WHAT_IFS
@@ -92,7 +92,7 @@ def unpacked(data: bytes, folder: Path, file: str = "the archive") -> None:
         _extract(data, draft, file)
         _check_parents(draft, file)
         if (draft / POSTERIOR).is_file():
-            require_harmless(draft / POSTERIOR, POSTERIOR)
+            require_readable(draft / POSTERIOR, POSTERIOR)
         draft.chmod(0o700)
         draft.rename(folder)
     except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,6 +27,7 @@ SCHEMA_VERSION = 1
 CONFIGURATION = ("calendars", "types", "arrivals", "teams", "systems", "steps")
 """The parts of a case file that a fit depends on: beliefs and structure, not the promise nor the money."""
 _REMEDY = "fit it again: pilotproof fit {folder}"
+_LEAVE_OUT = "leave it out of the archive and fit the evidence again"
 
 
 def evidence_hashes(folder: Path) -> dict[str, str]:
@@ -137,7 +139,7 @@ def require_harmless(path: Path, name: str) -> None:
     except (OSError, KeyError, ValueError, TypeError, RuntimeError):
         wrong = "cannot be read as a fit: it is cut off, damaged, or of another kind"
     if wrong:
-        raise CaseError(name, [Problem("E901", "", wrong, "leave it out of the archive and fit the evidence again")])
+        raise CaseError(name, [Problem("E901", "", wrong, _LEAVE_OUT)])
 
 
 def _harm(file: Any) -> str:
@@ -164,6 +166,55 @@ def _harm(file: Any) -> str:
                 if numbers > MAX_NUMBERS:
                     return "states more numbers than a fit holds"
     return ""
+
+
+# -- fits of strangers, in a process of their own
+
+SECONDS, MEMORY = 20.0, 2_000_000_000
+"""What reading a fit of strangers may cost; one of a large case takes a second."""
+
+
+def require_readable(path: Path, name: str, seconds: float = SECONDS, memory: int = MEMORY) -> None:
+    """Refuses a fit of strangers that does harm or cannot be read, before this process opens it.
+
+    The library that reads it can loop for ever in a damaged file and lets nothing else run meanwhile, so another process reads it first.
+    One of another format version is left to the caller. `name`: what it is called in messages. Raises CaseError (E901).
+    """
+    from scenarios.evidence.apart import begun, lines_of, until_ended, waited
+
+    with tempfile.TemporaryFile() as out:
+        process = begun("scenarios.posterior_file", {"path": str(path), "name": name, "memory": memory}, out)
+        try:
+            ended = waited(until_ended(process, out, seconds))
+            said = lines_of(out) if ended and process.returncode == 0 else []
+        except ValueError:  # a process that broke off in the middle of a line
+            said = []
+        finally:
+            process.kill()
+            process.wait()
+    last = said[-1] if said else {}
+    problems = [Problem(p["code"], p["place"], p["message"], _LEAVE_OUT) for p in last.get("problems", [])]
+    if "problems" not in last:
+        what = "is damaged or no fit: it cannot be read in reasonable time and memory"
+        problems = [Problem("E901", "", what, _LEAVE_OUT)]
+    if any(p.code == "E901" for p in problems):
+        raise CaseError(name, problems)
+
+
+def main() -> None:
+    """Reads a fit and says what is wrong with it."""
+    from scenarios.evidence.apart import say, take_at_most
+
+    told = json.loads(sys.argv[1])
+    take_at_most(int(told["memory"]))
+    say({"begun": told["name"]})
+    problems: tuple[Problem, ...] = ()
+    try:
+        require_harmless(Path(told["path"]), told["name"])
+        read_posterior(Path(told["path"]))
+    except CaseError as error:
+        problems = error.problems
+    say({"problems": [asdict(p) for p in problems]})
 
 
 def _sub_model(group: Any, name: str) -> SubModel:
@@ -208,3 +259,7 @@ def check_belongs(path: Path, posterior: PosteriorDraws, case: CaseFile, evidenc
             problems.append(Problem("E904", f"evidence/{name}", f"{how} since the fit", remedy))
     if problems:
         raise CaseError(str(path), problems)
+
+
+if __name__ == "__main__":
+    main()

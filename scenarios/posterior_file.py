@@ -110,13 +110,13 @@ def read_posterior(path: Path) -> PosteriorDraws:
                 what = f"has format version {version}, this version of pilotproof reads {SCHEMA_VERSION}"
                 raise CaseError(str(path), [Problem("E902", "schema_version", what, remedy)])
             models = [_sub_model(file[name], name) for name in json.loads(file.attrs["sub_models"])]
-            found = posterior_of(models, json.loads(file.attrs["provenance"]))
-            if found.hash != file.attrs["draws"]:
+            found = posterior_of(models, _provenance(json.loads(file.attrs["provenance"])))
+            if found.hash != str(file.attrs["draws"]):
                 raise CaseError(str(path), [Problem("E901", "", "its draws are not those that were written", remedy)])
             return found
     except CaseError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError):
         what = "cannot be read as a fit: it is cut off, damaged, or of another kind"
         raise CaseError(str(path), [Problem("E901", "", what, remedy)]) from None
 
@@ -220,7 +220,7 @@ def main() -> None:
 def _sub_model(group: Any, name: str) -> SubModel:
     columns = _read(group)
     text = {key: json.loads(group.attrs[key]) for key in ("diagnostics", "predictive", "informed_by", "coords", "notes")}
-    return SubModel(
+    found = SubModel(
         name,
         {key: values for key, values in columns.items() if key != "badness"},
         _read(group["prior"]),
@@ -232,6 +232,44 @@ def _sub_model(group: Any, name: str) -> SubModel:
         {key: tuple(tuple(names) for names in axes) for key, axes in text["coords"].items()},
         tuple(text["notes"]),
     )
+    _require_draws(found)
+    _require_texts(found)
+    return found
+
+
+def _require_draws(found: SubModel) -> None:
+    """Every column has a number in every row, and is one. Raises ValueError."""
+    if found.badness.ndim != 1 or not found.badness.size:
+        raise ValueError("no rows")
+    for values in (*found.columns.values(), found.badness):
+        if values.shape != found.badness.shape or not np.isfinite(values).all():
+            raise ValueError("rows without a number")
+    if any(values.ndim != 1 or not values.size for values in found.prior.values()):
+        raise ValueError("no rows before the data")
+
+
+def _require_texts(found: SubModel) -> None:
+    """What is said about the draws is of its kind; a figure itself may be NaN, that a check failed. Raises ValueError."""
+    figures = [d.value for d in found.diagnostics]
+    figures += [x for p in found.predictive for x in (p.observed, p.low, p.high, p.share_below)]
+    texts = [found.name, *found.notes, *(text for d in found.diagnostics for text in (d.name, d.limit))]
+    texts += [p.what for p in found.predictive]
+    texts += [file for files in found.informed_by.values() for file in files]
+    texts += [name for axes in found.coords.values() for names in axes for name in names]
+    if not all(type(x) is float or (type(x) is int and float(x) == x) for x in figures):
+        raise ValueError("a figure that is no number")
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(d.passed, bool) for d in found.diagnostics):
+        raise ValueError("a text that is none")
+
+
+def _provenance(data: Any) -> dict[str, Any]:
+    """What a fit was made from, with its tables of texts. Raises ValueError."""
+    if not isinstance(data, dict):
+        raise ValueError("no table")
+    for table in (data.get("evidence", {}), data.get("keys", {})):
+        if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+            raise ValueError("no table of texts")
+    return data
 
 
 def _read(group: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import stat
@@ -314,6 +315,29 @@ def test_problems_of_the_case_are_told(text, tmp_path):
 
 def test_a_case_of_many_megabytes_is_refused(tmp_path):
     assert "larger than" in str(refused(zipped({"case.toml": "#" * 3_000_000}), tmp_path))
+
+
+@pytest.mark.parametrize("before", ["x = 1", "types = {a = 1}", 'extends = "travel_declarations"\ntypes = 1'])
+def test_a_case_before_the_interview_that_is_none_is_refused(before, case_text, tmp_path):
+    written = hashlib.sha256(case_text.encode()).hexdigest()[:16]
+    files = {"case.toml": case_text, "before_interview.toml": before, "interview.toml": f'written = "{written}"\n'}
+
+    assert refused(zipped(files), tmp_path).file == "before_interview.toml"
+
+
+def test_a_directory_that_points_before_the_file_is_damaged(case_text, tmp_path):
+    data = bytearray(zipped({"case.toml": case_text}))
+    struct.pack_into("<L", data, len(data) - 22 + 16, (1 << 32) - 2)
+
+    assert "damaged" in str(refused(bytes(data), tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"no toml", b"#" * 3_000_000])
+def test_what_is_wrong_with_a_what_if_is_told_without_its_place_on_the_server(content, case_text, tmp_path):
+    error = refused(zipped({"case.toml": case_text, "what_ifs/a.toml": content}), tmp_path)
+
+    assert error.file == "what_ifs/a.toml"
+    assert "opening" not in str(error)
 
 
 # -- fits of strangers

@@ -21,6 +21,11 @@ from simulator.clock import DAY, WEEK
 SUM_TOLERANCE = 1e-6
 UNCERTAIN_SUM_TOLERANCE = 0.02
 MAX_CASES_A_DAY = 60_000
+MAX_CASES_A_RUN = 2_000_000
+"""Of the whole run, warm-up and run-out included: their times are in memory together."""
+MAX_TITLE = 200
+JOINERS = "\u00a0\u200c\u200d"
+"""Signs that cannot be seen and that some languages need."""
 SHORTEST_BREAK = 3_600.0
 
 
@@ -32,6 +37,7 @@ def check_data(data: dict[str, Any]) -> list[Finding]:
 def check(case: schema.CaseFile) -> list[Finding]:
     """Problems of a case each of whose parts is right by itself."""
     return [
+        *_titles(case),
         *_option_sums(case),
         *_types(case),
         *_people(case),
@@ -44,6 +50,21 @@ def check(case: schema.CaseFile) -> list[Finding]:
         *what_if_check.findings(case),
         *_flow(case),
     ]
+
+
+# -- titles
+
+
+def _titles(case: schema.CaseFile) -> Iterator[Finding]:
+    """Headings on screen and in files: short, and without signs that hide text or turn it around."""
+    for place, title in (
+        ("title", case.title),
+        *((f"options.{name}.title", option.title) for name, option in case.options.items()),
+    ):
+        if len(title) > MAX_TITLE:
+            yield Finding("E213", place, f"is longer than {MAX_TITLE} letters", "say the rest in the description")
+        elif not all(letter.isprintable() or letter in JOINERS for letter in title):
+            yield Finding("E103", place, "holds signs that cannot be shown", "write it anew, with letters, digits and blanks")
 
 
 # -- shares
@@ -242,12 +263,18 @@ def _arrival_days(case: schema.CaseFile, spec: schema.CalendarSpec) -> Iterator[
         if rate is None:
             continue
         cv = max(float(arrivals.day_cv.in_arm(arm).uncertain().quantile([0.999])[0]) for arm in ARMS)
+        place = "arrivals.per_month" if rate is arrivals.per_month else "arrivals.per_working_day"
         often = max(float(rate.in_arm(arm).uncertain().quantile([0.999])[0]) for arm in ARMS) / days
         busiest = often * 7 * max(weights) / sum(weights) * max(1.0, arrivals.month_end_factor) * (1 + 12 * cv)
         if busiest > MAX_CASES_A_DAY:
-            place = "arrivals.per_month" if rate is arrivals.per_month else "arrivals.per_working_day"
             message = f"the busiest day could bring {busiest:,.0f} cases; at most {MAX_CASES_A_DAY:,} can be simulated"
             yield Finding("E213", place, message, "model a part of the volume, or lower day_cv")
+        weeks = case.run.warm_up_weeks + case.target.weeks[1] + case.run.run_out_weeks
+        if (cases := often * 7 * weeks) > MAX_CASES_A_RUN:
+            message = (
+                f"could bring {cases:,.0f} cases in the {weeks} weeks of a run; at most {MAX_CASES_A_RUN:,} can be simulated"
+            )
+            yield Finding("E213", place, message, "model a part of the volume, or shorten target.weeks, warm-up or run-out")
 
 
 def _cases_come(case: schema.CaseFile) -> bool:

@@ -19,10 +19,10 @@ from pathlib import Path, PurePosixPath
 
 from scenarios.case_folder import CASE, EVIDENCE, RUNS
 from scenarios.catalogue import shipped_names
-from scenarios.files import WHAT_IF_OF, read_toml
+from scenarios.files import WHAT_IF_OF, load_without_fit, read_toml
 from scenarios.interview.store import ANSWERS, BEFORE
 from scenarios.posterior_file import FILE as POSTERIOR
-from scenarios.posterior_file import require_harmless
+from scenarios.posterior_file import require_readable
 from scenarios.problems import CaseError, Problem
 from scenarios.stale_fit import opened
 from scenarios.what_ifs import FOLDER as WHAT_IFS
@@ -92,7 +92,7 @@ def unpacked(data: bytes, folder: Path, file: str = "the archive") -> None:
         _extract(data, draft, file)
         _check_parents(draft, file)
         if (draft / POSTERIOR).is_file():
-            require_harmless(draft / POSTERIOR, POSTERIOR)
+            require_readable(draft / POSTERIOR, POSTERIOR)
         draft.chmod(0o700)
         draft.rename(folder)
     except BaseException:
@@ -100,6 +100,8 @@ def unpacked(data: bytes, folder: Path, file: str = "the archive") -> None:
         raise
     try:
         opened(str(folder))
+        if (folder / BEFORE).is_file():  # the answers are laid over it
+            load_without_fit(str(folder / BEFORE))
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, CaseError):
@@ -118,15 +120,9 @@ def _extract(data: bytes, folder: Path, file: str) -> None:
                 total += _write(packed, member, folder / name, MAX_BYTES - total, file)
                 if total > max(FREE_BYTES, MAX_RATIO * len(data)):
                     raise _too_large(file)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        struct.error,
-        NotImplementedError,
-        UnicodeDecodeError,
-        RuntimeError,
-    ) as error:
+    except CaseError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, OverflowError, RuntimeError) as error:
         raise _refused(file, "", "is damaged, or no zip file") from error
     except OSError as error:
         raise CaseError(file, [Problem("E602", "", f"cannot be unpacked: {error.strerror or 'the system refused'}")]) from None
@@ -235,10 +231,14 @@ def _check_parents(folder: Path, file: str) -> None:
             remedy = f"extend one of {', '.join(shipped_names())}, or write the whole case into {CASE}"
             raise CaseError(file, [Problem("E103", f"{name}: extends", what, remedy)])
     for path in sorted([folder / CASE, *(folder / WHAT_IFS).glob("*")]):
-        of = read_toml(path).get(WHAT_IF_OF) if path.is_file() else None
+        within = str(path.relative_to(folder))
+        try:
+            of = read_toml(path).get(WHAT_IF_OF) if path.is_file() else None
+        except CaseError as error:
+            raise CaseError(within, error.problems) from None
         if of != (None if path.name == CASE else ".."):
             what, remedy = "is a what-if of another case", f'in {WHAT_IFS}/ write {WHAT_IF_OF} = ".."'
-            raise CaseError(file, [Problem("E103", str(path.relative_to(folder)), what, remedy)])
+            raise CaseError(file, [Problem("E103", within, what, remedy)])
 
 
 # -- saying

@@ -21,6 +21,10 @@ from scenarios.problems import CaseError, Problem, nearest, place_of
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
 MAX_EXTENDS = 8
+MAX_DOTS = 20
+"""In one key: the parser's time grows with the square of them."""
+MAX_DIGITS = 60
+"""Shown of a number."""
 MAX_PROBLEMS = 200
 WHAT_IF_OF = "what_if_of"
 """Key by which a file says that it holds a what-if of a case."""
@@ -227,13 +231,18 @@ def _set(data: dict[str, Any], path: str, value: Any, file: str) -> None:
 def _child(node: Any, key: str) -> Any:
     if isinstance(node, list):
         by_id = [item for item in node if isinstance(item, dict) and item.get("id") == key]
-        return by_id[0] if by_id else node[int(key) - 1] if key.isdigit() and 0 < int(key) <= len(node) else None
+        return by_id[0] if by_id else node[int(key) - 1] if _is_number(key) and 0 < int(key) <= len(node) else None
     if isinstance(node, dict):
         for wrapper in ("law", "all"):
             if key not in node and isinstance(node.get(wrapper), dict):
                 return _child(node[wrapper], key)
         return node.get(key)
     return None
+
+
+def _is_number(key: str) -> bool:
+    """Whether a part of a path is the number of an item."""
+    return key.isascii() and key.isdecimal() and len(key) < 10
 
 
 def hash_of(case: CaseFile) -> str:
@@ -264,6 +273,12 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def parsed(text: str, path: Path) -> dict[str, Any]:
     """TOML text as plain data; `path` is only named in errors. Raises CaseError (E100)."""
+    if line := _line_of_deep_key(text):
+        raise _unreadable(
+            path,
+            f"line {line}: a key of more than {MAX_DOTS} dots is nested too deeply",
+            "a case needs a few; put a key with dots in quotes",
+        )
     try:
         data = tomllib.loads(text)
     except RecursionError:
@@ -272,11 +287,42 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
         raise _unreadable(path, f"is not TOML: {error}") from None
     if _deeper_than(data, MAX_DEPTH):
         raise _unreadable(path, "is nested too deeply")
+    if _holds_huge_number(data):
+        raise _unreadable(path, "holds a whole number of more than 18 digits", "no figure of a case is so large")
     return data
 
 
-def _unreadable(path: Path, message: str) -> CaseError:
-    return CaseError(str(path), [Problem("E100", "", message)])
+_STRING = r""""(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?"""
+_TOKEN = re.compile(
+    r'''#[^\n]*+|"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|\'{3}(?:[^']|'(?!\'\'))*+(?:\'{3})?|'''
+    rf"(?P<key>(?:(?!\"{{3}}|'{{3}})(?:{_STRING})|[\w-]++|[ \t]++|\.)++)",
+    re.DOTALL,
+)
+
+
+def _line_of_deep_key(text: str) -> int:
+    """The line of the first key with too many dots, 0 if there is none. Takes time in proportion to the text, whatever it is."""
+    for found in _TOKEN.finditer(text):
+        key = found["key"]
+        if key and key.count(".") > MAX_DOTS and re.sub(_STRING, "", key, flags=re.DOTALL).count(".") > MAX_DOTS:
+            return text.count("\n", 0, found.start()) + 1
+    return 0
+
+
+def _holds_huge_number(data: dict[str, Any]) -> bool:
+    """A whole number that TOML does not have; writing one of thousands of digits is refused by the interpreter, in any message."""
+    waiting: list[Any] = [data]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict | list):
+            waiting.extend(node.values() if isinstance(node, dict) else node)
+        elif isinstance(node, int) and abs(node) >= 10**18:
+            return True
+    return False
+
+
+def _unreadable(path: Path, message: str, remedy: str = "") -> CaseError:
+    return CaseError(str(path), [Problem("E100", "", message, remedy)])
 
 
 def _deeper_than(data: dict[str, Any], depth: int) -> bool:
@@ -460,7 +506,7 @@ def _problem(item: Any, data: dict[str, Any], model: Any) -> Problem:
         return Problem(code, f"{place}.kind", f'no kind "{context["tag"]}"', nearest(str(context["tag"]), allowed))
     if kind == "literal_error":
         allowed = re.findall(r"'(\w+)'", context["expected"])
-        return Problem(code, place, f"{_short(given)} is not possible", nearest(str(given), allowed))
+        return Problem(code, place, f"{_short(given)} is not possible", nearest(_short(given).strip('"'), allowed))
     if kind == "string_pattern_mismatch":
         return Problem(code, place, f"{_short(given)} is not possible", _PATTERNS.get(context["pattern"], ""))
     plain = _PLAIN.get(kind)
@@ -471,6 +517,8 @@ def _short(value: object) -> str:
     """A value as it stands in the file, cut if it is long."""
     if isinstance(value, Mapping | list):
         return "a table" if isinstance(value, Mapping) else "a list"
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        return f"a number of more than {MAX_DIGITS} digits"
     text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:60]} …"
 

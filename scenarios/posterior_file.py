@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,6 +27,7 @@ SCHEMA_VERSION = 1
 CONFIGURATION = ("calendars", "types", "arrivals", "teams", "systems", "steps")
 """The parts of a case file that a fit depends on: beliefs and structure, not the promise nor the money."""
 _REMEDY = "fit it again: pilotproof fit {folder}"
+_LEAVE_OUT = "leave it out of the archive and fit the evidence again"
 
 
 def evidence_hashes(folder: Path) -> dict[str, str]:
@@ -108,13 +110,13 @@ def read_posterior(path: Path) -> PosteriorDraws:
                 what = f"has format version {version}, this version of pilotproof reads {SCHEMA_VERSION}"
                 raise CaseError(str(path), [Problem("E902", "schema_version", what, remedy)])
             models = [_sub_model(file[name], name) for name in json.loads(file.attrs["sub_models"])]
-            found = posterior_of(models, json.loads(file.attrs["provenance"]))
-            if found.hash != file.attrs["draws"]:
+            found = posterior_of(models, _provenance(json.loads(file.attrs["provenance"])))
+            if found.hash != str(file.attrs["draws"]):
                 raise CaseError(str(path), [Problem("E901", "", "its draws are not those that were written", remedy)])
             return found
     except CaseError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError):
         what = "cannot be read as a fit: it is cut off, damaged, or of another kind"
         raise CaseError(str(path), [Problem("E901", "", what, remedy)]) from None
 
@@ -137,7 +139,7 @@ def require_harmless(path: Path, name: str) -> None:
     except (OSError, KeyError, ValueError, TypeError, RuntimeError):
         wrong = "cannot be read as a fit: it is cut off, damaged, or of another kind"
     if wrong:
-        raise CaseError(name, [Problem("E901", "", wrong, "leave it out of the archive and fit the evidence again")])
+        raise CaseError(name, [Problem("E901", "", wrong, _LEAVE_OUT)])
 
 
 def _harm(file: Any) -> str:
@@ -166,10 +168,59 @@ def _harm(file: Any) -> str:
     return ""
 
 
+# -- fits of strangers, in a process of their own
+
+SECONDS, MEMORY = 20.0, 2_000_000_000
+"""What reading a fit of strangers may cost; one of a large case takes a second."""
+
+
+def require_readable(path: Path, name: str, seconds: float = SECONDS, memory: int = MEMORY) -> None:
+    """Refuses a fit of strangers that does harm or cannot be read, before this process opens it.
+
+    The library that reads it can loop for ever in a damaged file and lets nothing else run meanwhile, so another process reads it first.
+    One of another format version is left to the caller. `name`: what it is called in messages. Raises CaseError (E901).
+    """
+    from scenarios.evidence.apart import begun, lines_of, until_ended, waited
+
+    with tempfile.TemporaryFile() as out:
+        process = begun("scenarios.posterior_file", {"path": str(path), "name": name, "memory": memory}, out)
+        try:
+            ended = waited(until_ended(process, out, seconds))
+            said = lines_of(out) if ended and process.returncode == 0 else []
+        except ValueError:  # a process that broke off in the middle of a line
+            said = []
+        finally:
+            process.kill()
+            process.wait()
+    last = said[-1] if said else {}
+    problems = [Problem(p["code"], p["place"], p["message"], _LEAVE_OUT) for p in last.get("problems", [])]
+    if "problems" not in last:
+        what = "is damaged or no fit: it cannot be read in reasonable time and memory"
+        problems = [Problem("E901", "", what, _LEAVE_OUT)]
+    if any(p.code == "E901" for p in problems):
+        raise CaseError(name, problems)
+
+
+def main() -> None:
+    """Reads a fit and says what is wrong with it."""
+    from scenarios.evidence.apart import say, take_at_most
+
+    told = json.loads(sys.argv[1])
+    take_at_most(int(told["memory"]))
+    say({"begun": told["name"]})
+    problems: tuple[Problem, ...] = ()
+    try:
+        require_harmless(Path(told["path"]), told["name"])
+        read_posterior(Path(told["path"]))
+    except CaseError as error:
+        problems = error.problems
+    say({"problems": [asdict(p) for p in problems]})
+
+
 def _sub_model(group: Any, name: str) -> SubModel:
     columns = _read(group)
     text = {key: json.loads(group.attrs[key]) for key in ("diagnostics", "predictive", "informed_by", "coords", "notes")}
-    return SubModel(
+    found = SubModel(
         name,
         {key: values for key, values in columns.items() if key != "badness"},
         _read(group["prior"]),
@@ -181,6 +232,44 @@ def _sub_model(group: Any, name: str) -> SubModel:
         {key: tuple(tuple(names) for names in axes) for key, axes in text["coords"].items()},
         tuple(text["notes"]),
     )
+    _require_draws(found)
+    _require_texts(found)
+    return found
+
+
+def _require_draws(found: SubModel) -> None:
+    """Every column has a number in every row, and is one. Raises ValueError."""
+    if found.badness.ndim != 1 or not found.badness.size:
+        raise ValueError("no rows")
+    for values in (*found.columns.values(), found.badness):
+        if values.shape != found.badness.shape or not np.isfinite(values).all():
+            raise ValueError("rows without a number")
+    if any(values.ndim != 1 or not values.size for values in found.prior.values()):
+        raise ValueError("no rows before the data")
+
+
+def _require_texts(found: SubModel) -> None:
+    """What is said about the draws is of its kind; a figure itself may be NaN, that a check failed. Raises ValueError."""
+    figures = [d.value for d in found.diagnostics]
+    figures += [x for p in found.predictive for x in (p.observed, p.low, p.high, p.share_below)]
+    texts = [found.name, *found.notes, *(text for d in found.diagnostics for text in (d.name, d.limit))]
+    texts += [p.what for p in found.predictive]
+    texts += [file for files in found.informed_by.values() for file in files]
+    texts += [name for axes in found.coords.values() for names in axes for name in names]
+    if not all(type(x) is float or (type(x) is int and float(x) == x) for x in figures):
+        raise ValueError("a figure that is no number")
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(d.passed, bool) for d in found.diagnostics):
+        raise ValueError("a text that is none")
+
+
+def _provenance(data: Any) -> dict[str, Any]:
+    """What a fit was made from, with its tables of texts. Raises ValueError."""
+    if not isinstance(data, dict):
+        raise ValueError("no table")
+    for table in (data.get("evidence", {}), data.get("keys", {})):
+        if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+            raise ValueError("no table of texts")
+    return data
 
 
 def _read(group: Any) -> dict[str, Any]:
@@ -208,3 +297,7 @@ def check_belongs(path: Path, posterior: PosteriorDraws, case: CaseFile, evidenc
             problems.append(Problem("E904", f"evidence/{name}", f"{how} since the fit", remedy))
     if problems:
         raise CaseError(str(path), problems)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import stat
@@ -20,8 +21,8 @@ from scenarios.case_folder import new_case
 from scenarios.files import load
 from scenarios.interview import store
 from scenarios.interview.answers import Answers
-from scenarios.posterior_file import configuration_hash, evidence_hashes, write_posterior
-from scenarios.problems import CaseError
+from scenarios.posterior_file import configuration_hash, evidence_hashes, require_readable, write_posterior
+from scenarios.problems import CaseError, Problem
 from scenarios.stale_fit import opened as opened_by_pages
 from scenarios.uploads import stored
 from scenarios.version import package_version
@@ -316,6 +317,29 @@ def test_a_case_of_many_megabytes_is_refused(tmp_path):
     assert "larger than" in str(refused(zipped({"case.toml": "#" * 3_000_000}), tmp_path))
 
 
+@pytest.mark.parametrize("before", ["x = 1", "types = {a = 1}", 'extends = "travel_declarations"\ntypes = 1'])
+def test_a_case_before_the_interview_that_is_none_is_refused(before, case_text, tmp_path):
+    written = hashlib.sha256(case_text.encode()).hexdigest()[:16]
+    files = {"case.toml": case_text, "before_interview.toml": before, "interview.toml": f'written = "{written}"\n'}
+
+    assert refused(zipped(files), tmp_path).file == "before_interview.toml"
+
+
+def test_a_directory_that_points_before_the_file_is_damaged(case_text, tmp_path):
+    data = bytearray(zipped({"case.toml": case_text}))
+    struct.pack_into("<L", data, len(data) - 22 + 16, (1 << 32) - 2)
+
+    assert "damaged" in str(refused(bytes(data), tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"no toml", b"#" * 3_000_000])
+def test_what_is_wrong_with_a_what_if_is_told_without_its_place_on_the_server(content, case_text, tmp_path):
+    error = refused(zipped({"case.toml": case_text, "what_ifs/a.toml": content}), tmp_path)
+
+    assert error.file == "what_ifs/a.toml"
+    assert "opening" not in str(error)
+
+
 # -- fits of strangers
 
 
@@ -346,3 +370,33 @@ def test_a_fit_that_is_none_is_refused(folder, tmp_path):
     (folder / "posterior.nc").write_bytes(b"no fit")
 
     assert "cannot be read as a fit" in str(refused(archive(folder), tmp_path))
+
+
+def test_a_fit_whose_reading_never_ends_is_refused(folder, tmp_path):
+    """The size of a stored text made larger than its heap: the library that reads it loops for ever, in whatever process it is."""
+    fitted(folder, package_version())
+    place = folder / "posterior.nc"
+    data = bytearray(place.read_bytes())
+    data[data.rindex(b"\x02" + bytes(7) + b"{}")] = 255
+    place.write_bytes(data)
+
+    with pytest.raises(CaseError, match="is damaged or no fit"):
+        require_readable(place, "posterior.nc", seconds=3)
+
+
+def test_a_fit_that_takes_too_much_memory_is_refused(folder):
+    fitted(folder, package_version())
+    require_readable(folder / "posterior.nc", "posterior.nc")
+    with pytest.raises(CaseError, match="is damaged or no fit"):
+        require_readable(folder / "posterior.nc", "posterior.nc", memory=100_000_000)
+
+
+def test_an_archive_is_read_by_another_process_first(folder, tmp_path, monkeypatch):
+    fitted(folder, package_version())
+    data = archive(folder)
+
+    def told(path: Path, name: str) -> None:
+        raise CaseError(name, [Problem("E901", "", "is damaged or no fit")])
+
+    monkeypatch.setattr(case_archive, "require_readable", told)
+    assert "is damaged or no fit" in str(refused(data, tmp_path))

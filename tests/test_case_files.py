@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import difflib
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scenarios.catalogue import shipped_names
-from scenarios.files import MAX_PROBLEMS, find, load, resolved, validated
+from scenarios.files import MAX_BYTES, MAX_PROBLEMS, _line_of_deep_key, _short, find, load, parsed, resolved, validated
 from scenarios.overload import check_today
 from scenarios.problems import CODES, CaseError
 from tests.case_builder import AI, GONE, SMALL_FILE, loaded, problems, small, with_changes
@@ -51,6 +52,13 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"schema_version": 2}, "E103", "schema_version", "this program reads version 1"),
     ({"name": "My case"}, "E103", "name", "lower-case letters"),
     ({"title": 7}, "E103", "title", "must be text in quotes"),
+    ({"title": "x" * 201}, "E213", "title", "is longer than 200 letters"),
+    ({"title": "a\0b"}, "E103", "title", "holds signs that cannot be shown"),
+    ({"title": "a\u202eb"}, "E103", "title", "holds signs that cannot be shown"),
+    ({"options": {"a": {"title": "x" * 201, "changes": {"teams.clerks.headcount": 3}}}},
+     "E213", "options.a.title", "is longer than 200 letters"),
+    ({"arrivals.per_working_day": 5_000, "run.warm_up_weeks": 104, "run.run_out_weeks": 104, "target.weeks": [1, 260]},
+     "E213", "arrivals.per_working_day", "cases in the 468 weeks of a run; at most 2,000,000 can be simulated"),
     ({"go_live": "soon"}, "E103", "go_live", "must be a date such as 2027-01-04"),
     ({"go_live": "2027-01-05"}, "E103", "go_live", "is a Tuesday; weeks are counted from a Monday such as 2027-01-04"),
     ({"teams.clerks.headcount": True}, "E103", "teams.clerks.headcount", "must be a number"),
@@ -477,3 +485,60 @@ def test_units_of_the_same_length(a, b):
     from models.units import seconds
 
     assert seconds(a) == seconds(b)
+
+
+DEEP = ".".join("a" * 200_000)
+THREE, THREE_SINGLE = '"' * 3, "'" * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"x = 1\n{DEEP} = 1",
+        f"\n[{DEEP}]",
+        f"\n[[ {DEEP} ]]",
+        f"\nx = {{ {DEEP} = 1 }}",
+        "\n" + " . ".join(["a", '"b"', "'c.d'"] * 50_000) + " = 1",
+        f"a = {THREE}\n\\\\{THREE} {DEEP}",
+        f"a = '#'\n{DEEP} = 1",
+        f'a = "\\""\n{DEEP} = 1',
+    ],
+)
+def test_keys_of_very_many_dots_are_refused_at_once(text):
+    """The parser would take minutes for them."""
+    started = time.thread_time()
+    with pytest.raises(CaseError, match="line 2: a key of more than 20 dots"):
+        parsed(text, Path("case.toml"))
+    assert time.thread_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ['\\"', '"', "'", f"{THREE}\\", "a.", ". ", "' ", "#", THREE_SINGLE, "[", "1.0,\n", "a b ", " ", "\t. .", '"a".', '""'],
+)
+def test_looking_for_such_keys_takes_time_in_proportion(piece):
+    started = time.thread_time()
+    _line_of_deep_key(piece * (MAX_BYTES // 4 // len(piece)))
+    assert time.thread_time() - started < 4
+
+
+def test_dots_in_texts_and_comments_are_no_keys():
+    dots = ".".join("a" * 50)
+    short = f'# {dots}\na = "{dots}" # {dots}\n"{dots}" = \'{dots}\'\n'
+    long = f"b.c = {THREE}\n{dots}\n{THREE}\nc = {THREE_SINGLE}\n{dots}{THREE_SINGLE}\nd = [1.5, 2.5]\n"
+    assert parsed(short + long, Path("case.toml"))["b"]["c"].strip() == dots
+
+
+def test_a_number_of_thousands_of_digits_can_be_told():
+    assert _short(1 << 80_000) == "a number of more than 60 digits"
+
+
+def test_numbers_that_toml_does_not_have_are_refused():
+    with pytest.raises(CaseError, match="more than 18 digits"):
+        parsed("a = [{ b = 0x1" + "f" * 20_000 + " }]", Path("case.toml"))
+
+
+@pytest.mark.parametrize("number", ["²", "٣", "9" * 5_000])
+def test_paths_with_numbers_that_are_none_lead_nowhere(number):
+    option = {"title": "X", "changes": {f"steps.{number}.time": 1}}
+    assert [p.code for p in problems({"options": {"later": option}})] == ["E104"]

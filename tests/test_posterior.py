@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import h5netcdf
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -224,6 +226,68 @@ def test_another_format_is_told_as_such(tmp_path):
     with h5netcdf.File(path, "a") as file:
         file.attrs["schema_version"] = 99
     assert problem_codes(lambda: read_posterior(path)) == ["E902"]
+
+
+def with_attribute(group: str, name: str, value: object):
+    def change(file: h5py.File) -> None:
+        file[group].attrs[name] = value
+
+    return change
+
+
+CHECK = {"name": "draws", "value": 1.0, "limit": "at least 400", "passed": True}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_attribute("/", "schema_version", np.inf),
+        *(
+            with_attribute("/", "provenance", text)
+            for text in ("[]", '{"evidence": [1]}', '{"evidence": null}', '{"evidence": {"a": 1}}', '{"keys": [1]}')
+        ),
+        *(
+            with_attribute("review", "diagnostics", json.dumps([{**CHECK, **wrong}]))
+            for wrong in ({"value": "abc"}, {"value": None}, {"value": 10**400}, {"value": True}, {"passed": "no"}, {"name": 1})
+        ),
+        with_attribute("review", "notes", "[1]"),
+        with_attribute("review", "informed_by", '{"a": [null]}'),
+    ],
+)
+def test_contents_that_no_fit_has_are_told_plainly(tmp_path, change):
+    """Also where what is written as a hash of the draws fits them."""
+    path = tmp_path / "posterior.nc"
+    write_posterior(path, posterior())
+    with h5py.File(path, "a") as file:
+        change(file)
+        columns = {name: file["review"][name][...] for name in (CATCH,)}
+        file.attrs["draws"] = posterior_of((SubModel("review", columns, {}, columns[CATCH]),), {}).hash
+    assert problem_codes(lambda: read_posterior(path)) == ["E901"]
+
+
+@pytest.mark.parametrize(
+    ("values", "badness"),
+    [
+        (np.full(ROWS, np.nan), np.zeros(ROWS)),
+        (np.full(ROWS, np.inf), np.zeros(ROWS)),
+        (np.zeros(0), np.zeros(0)),
+        (np.zeros((ROWS, 2)), np.zeros(ROWS)),
+        (np.zeros(ROWS + 1), np.zeros(ROWS)),
+        (np.zeros(ROWS), np.full(ROWS, np.nan)),
+    ],
+)
+def test_rows_that_no_fit_has_are_told_plainly(tmp_path, values, badness):
+    path = tmp_path / "posterior.nc"
+    write_posterior(path, posterior(SubModel("review", {CATCH: values}, {}, badness)))
+    assert problem_codes(lambda: read_posterior(path)) == ["E901"]
+
+
+def test_a_failure_within_the_library_is_told_plainly(tmp_path, monkeypatch):
+    def failing(*_: object) -> None:
+        raise RuntimeError("Unable to get group info")
+
+    monkeypatch.setattr(h5netcdf, "File", failing)
+    assert problem_codes(lambda: read_posterior(tmp_path / "posterior.nc")) == ["E901"]
 
 
 def case_folder(tmp_path: Path) -> Path:

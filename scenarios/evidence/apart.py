@@ -60,19 +60,13 @@ def checking(folder: Path, bounds: Bounds = BOUNDS, limits: Limits = LIMITS) -> 
     What cannot be read within the bounds is a defect of the file that was being read.
     """
     with tempfile.TemporaryFile() as out:
-        process = _begun(folder, bounds, limits, out)
+        told = {"folder": str(folder), "memory": bounds.memory, "limits": asdict(limits)}
+        process = begun("scenarios.evidence.apart", told, out)
         try:
-            begun, started = "", time.monotonic()
-            until = started + START_SECONDS
-            while process.poll() is None:
-                if not begun and (begun := _reading(out)):
-                    until = time.monotonic() + bounds.seconds
-                if time.monotonic() > until:
-                    yield _given_up(_reading(out), f"takes longer than {bounds.seconds:g} s to read")
-                    return
-                yield None
-                time.sleep(POLL_SECONDS)
-            yield _found(_lines(out), process.returncode, bounds)
+            if (yield from until_ended(process, out, bounds.seconds)):
+                yield _found(lines_of(out), process.returncode, bounds)
+            else:
+                yield _given_up(_reading(out), f"takes longer than {bounds.seconds:g} s to read")
         finally:
             process.kill()
             process.wait()
@@ -88,19 +82,41 @@ def checked_here(folder: Path, limits: Limits = LIMITS) -> Checked:
     return _from_json(_read(folder, limits, lambda _: None))
 
 
-def _begun(folder: Path, bounds: Bounds, limits: Limits, out: IO[bytes]) -> subprocess.Popen[bytes]:
+def until_ended(process: subprocess.Popen[bytes], out: IO[bytes], seconds: float) -> Generator[None, None, bool]:
+    """Gives None every moment, and returns whether the process ended within `seconds` of beginning to read."""
+    reading, until = "", time.monotonic() + START_SECONDS
+    while process.poll() is None:
+        if not reading and (reading := _reading(out)):
+            until = time.monotonic() + seconds
+        if time.monotonic() > until:
+            return False
+        yield None
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def waited(ending: Generator[None, None, bool]) -> bool:
+    """The same, waited for."""
+    while True:
+        try:
+            next(ending)
+        except StopIteration as end:
+            return bool(end.value)
+
+
+def begun(module: str, told: Mapping[str, Any], out: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Starts a module in a process of its own; it is told what to do as its one argument, in JSON, and answers into `out`."""
     root = str(Path(__file__).resolve().parents[2])
     known = os.environ.get("PYTHONPATH")
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
     surroundings = {**os.environ, **single, "PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
-    told = json.dumps({"folder": str(folder), "memory": bounds.memory, "limits": asdict(limits)})
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "scenarios.evidence.apart", told],
+        [sys.executable, "-P", "-m", module, json.dumps(told)],
         stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL, env=surroundings,
     )  # fmt: skip
 
 
-def _lines(out: IO[bytes]) -> list[dict[str, Any]]:
+def lines_of(out: IO[bytes]) -> list[dict[str, Any]]:
     """What the other process has said; a line that is not whole yet is left out."""
     text = os.pread(out.fileno(), MAX_ANSWER_BYTES, 0).decode(errors="replace")
     return [json.loads(line) for line in text.split("\n")[:-1]]
@@ -108,7 +124,7 @@ def _lines(out: IO[bytes]) -> list[dict[str, Any]]:
 
 def _reading(out: IO[bytes]) -> str:
     """The file that was begun last."""
-    return next((str(line["begun"]) for line in reversed(_lines(out)) if "begun" in line), "")
+    return next((str(line["begun"]) for line in reversed(lines_of(out)) if "begun" in line), "")
 
 
 def _given_up(file: str, why: str) -> Checked:
@@ -171,17 +187,18 @@ def _figures(data: Mapping[str, Any]) -> FileFigures:
 def main() -> None:
     """Reads the evidence of a folder and says what it found, a line of JSON each; the last one is the answer."""
     told = json.loads(sys.argv[1])
-    _bounded(int(told["memory"]))
+    take_at_most(int(told["memory"]))
     try:
-        found = _read(Path(told["folder"]), Limits(**told["limits"]), lambda name: _say({"begun": name}))
+        found = _read(Path(told["folder"]), Limits(**told["limits"]), lambda name: say({"begun": name}))
     except CaseError as error:
         found = {"file": error.file, "problems": [asdict(p) for p in error.problems]}
     except MemoryError:
         found = {"memory": True}
-    _say(found)
+    say(found)
 
 
-def _bounded(memory: int) -> None:
+def take_at_most(memory: int) -> None:
+    """From now on this process gets no more than so many bytes of memory."""
     try:
         import resource
     except ImportError:  # Windows has no such bound; the time is bounded there too
@@ -190,7 +207,8 @@ def _bounded(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _say(found: Mapping[str, Any]) -> None:
+def say(found: Mapping[str, Any]) -> None:
+    """One line to the process that started this one."""
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()
 

@@ -64,6 +64,7 @@ def test_no_code_word_is_on_a_page(page: str) -> None:
 
 
 def test_a_moved_control_shows_the_difference_and_is_kept_while_other_pages_are_looked_at() -> None:
+    opened("answer")  # whole, so that the card of trust says the same before and after
     at = opened("what_if")
     assert "Nothing is changed yet" in texts(at)
     control(at, "Accuracy, live").set_value(95.0).run()

@@ -194,15 +194,10 @@ def worth(base: LoadedCase, tried: Tried) -> None:
     st.fragment(effect_shown, run_every=polling(look))(key, base, tried, look.state in UNFINISHED)
 
 
-def ended(look: Look, waiting: bool) -> bool:
-    """Whether the page has to be drawn anew. Not for failed work: the page would ask for it again, and its message would never be seen."""
-    return waiting and look.state not in (*UNFINISHED, "failed")
-
-
 def effect_shown(key: Hashable, base: LoadedCase, tried: Tried, waiting: bool) -> None:
     """One look at it."""
     look = jobs().look(key)
-    if ended(look, waiting):
+    if waiting and look.state not in UNFINISHED:
         st.rerun()
     st.header(plain(tried.words), anchor=False)
     if look.state == "failed":
@@ -270,7 +265,7 @@ def curve(loaded: LoadedCase) -> None:
 def curve_shown(key: Hashable, loaded: LoadedCase, waiting: bool) -> None:
     """One look at the curve."""
     look = jobs().look(key)
-    if ended(look, waiting):
+    if waiting and look.state not in UNFINISHED:
         st.rerun()
     if look.state == "failed":
         parts.failed(look)

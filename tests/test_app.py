@@ -238,3 +238,20 @@ def test_text_of_users_is_neither_link_nor_icon_nor_formula(text: str) -> None:
     unescaped = shown.replace("\\", "")
     assert not any(re.search(found, unescaped) for found in (r":\w+(/\w+)?:", r"https?://", r"www\.", r"\w@\w"))
     assert all(shown[i - 1] == "\\" for i, c in enumerate(shown) if c in "[]()!$")
+
+
+def test_work_that_fails_is_told_and_not_asked_for_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def broken(*_: object) -> Any:
+        tries.append(1)
+        raise ValueError("figures of nowhere")
+
+    monkeypatch.setattr("scenarios.study.what_if.effects", broken)
+    at = opened("what_if")
+    control(at, "Accuracy, live").set_value(61.5).run()  # no other test looks at this level
+    settled(at)
+    for _ in range(3):
+        at.run()
+    assert "This could not be computed: figures of nowhere" in texts(at)
+    assert len(tries) == 1
